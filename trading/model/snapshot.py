@@ -1,0 +1,121 @@
+"""What a tick knew: the market view, the portfolio and the controls, under one content hash."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from trading.model.instrument import Instrument
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolView:
+    """One symbol at the close of the decision bar. Floats are NaN where the value is missing.
+
+    Attributes
+    ----------
+    close
+        Close of the decision bar (quote).
+    bar_close_ms
+        Close time of the newest bar behind the view; staleness is measured against the tick.
+    spread_bps
+        Estimated bid-ask spread, basis points of mid.
+    ratings
+        Total technical rating in [-1, 1] by interval.
+    indicators
+        Named values by ``"<interval>.<column>"``, for example ``"1h.ema_50"``.
+    fork_components
+        Sub-scores by name.
+    """
+
+    symbol: str
+    close: float
+    bar_close_ms: int
+    spread_bps: float
+    quote_volume_24h: float
+    fork_score: float
+    fork_adjusted: float
+    fork_passed: bool
+    rating_tag: str
+    confidence: float
+    confidence_model: str
+    confidence_expires_ms: int
+    ratings: dict[str, float] = field(default_factory=dict)
+    indicators: dict[str, float] = field(default_factory=dict)
+    fork_components: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PaperStrategy:
+    """A generated strategy that is on paper: its genome (JSON-safe) and today's signal per symbol."""
+
+    strategy_id: str
+    genome: dict[str, float | int | str]
+    entry_symbols: tuple[str, ...]
+    exit_symbols: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Holding of one desk and strategy in one symbol, at average cost (quote per base, with fees)."""
+
+    desk: str
+    strategy_id: str
+    symbol: str
+    quantity: Decimal
+    average_cost: Decimal
+    opened_at_ms: int
+    realised_pnl: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Portfolio:
+    """Cash and holdings before the tick's decisions, all in quote currency unless said.
+
+    ``equity_day_start`` is the equity at the first tick of the UTC day (None before any record).
+    ``pending_symbols`` have an order that is not terminal: no new risk there.
+    """
+
+    cash: Decimal
+    positions: tuple[Position, ...]
+    equity: Decimal
+    equity_day_start: Decimal | None
+    pending_symbols: tuple[str, ...] = ()
+    unknown_symbols: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Controls:
+    """Persisted switches. ``halted`` forbids new exposure; reductions stay allowed."""
+
+    halted: bool
+    reason: str = ""
+    changed_at_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything that desks and the risk gate may look at, at one tick.
+
+    Attributes
+    ----------
+    tick_id
+        Derives from (bar close, configuration hash); one tick has one snapshot, for ever.
+    bar_close_ms
+        Close of the decision bar, exclusive end of what the tick knows.
+    sources
+        Content hash (SHA-256) of each lake partition read, by ``dataset/…/date=…``.
+    """
+
+    snapshot_id: str
+    tick_id: str
+    bar_close_ms: int
+    taken_at_ms: int
+    btc_condition: str
+    symbols: dict[str, SymbolView]
+    strategies: tuple[PaperStrategy, ...]
+    instruments: dict[str, Instrument]
+    portfolio: Portfolio
+    controls: Controls
+    configuration_hash: str
+    sources: dict[str, str] = field(default_factory=dict)
