@@ -9,7 +9,13 @@ from warehouse.datasets.common import CLOSE_TIME, OPEN_TIME, SYMBOL, number, pri
 from warehouse.schema import Column, Dataset
 
 _BAR = (SYMBOL, OPEN_TIME, CLOSE_TIME)
-_PERCENT = {"minimum": -1e-6, "maximum": 100.0 + 1e-6}
+_ROUNDING = 1e-6
+
+
+def _percent(name: str, description: str) -> Column:
+    """A bounded oscillator on the 0-100 scale, with room for floating-point rounding."""
+    return number(name, "0-100", description, minimum=-_ROUNDING, maximum=100.0 + _ROUNDING)
+
 
 _AVERAGES = tuple(
     number(f"{kind}_{length}", "quote", f"{kind.upper()} of close over {length} bars")
@@ -32,15 +38,15 @@ INDICATORS = Dataset(
         number("ichimoku_base", "quote", "Ichimoku base line, 26 bars"),
         number("ichimoku_lead_a", "quote", "Leading span A as of 26 bars back"),
         number("ichimoku_lead_b", "quote", "Leading span B (52 bars) as of 26 bars back"),
-        number("rsi_14", "0-100", "Relative strength index, Wilder", **_PERCENT),
-        number("stoch_k", "0-100", "Stochastic K 14, smoothed 3", **_PERCENT),
-        number("stoch_d", "0-100", "Stochastic D, SMA 3 of K", **_PERCENT),
-        number("stoch_rsi_k", "0-100", "Stochastic RSI K 14-14-3", **_PERCENT),
-        number("stoch_rsi_d", "0-100", "Stochastic RSI D, SMA 3 of K", **_PERCENT),
+        _percent("rsi_14", "Relative strength index, Wilder"),
+        _percent("stoch_k", "Stochastic K 14, smoothed 3"),
+        _percent("stoch_d", "Stochastic D, SMA 3 of K"),
+        _percent("stoch_rsi_k", "Stochastic RSI K 14-14-3"),
+        _percent("stoch_rsi_d", "Stochastic RSI D, SMA 3 of K"),
         number("cci_20", "", "Commodity channel index of close, 20 bars"),
-        number("adx_14", "0-100", "Average directional index, Wilder", **_PERCENT),
-        number("plus_di_14", "0-100", "Positive directional indicator", **_PERCENT),
-        number("minus_di_14", "0-100", "Negative directional indicator", **_PERCENT),
+        _percent("adx_14", "Average directional index, Wilder"),
+        _percent("plus_di_14", "Positive directional indicator"),
+        _percent("minus_di_14", "Negative directional indicator"),
         number("atr_14", "quote", "Average true range, Wilder", minimum=0.0),
         number("awesome", "quote", "Awesome oscillator: SMA5 - SMA34 of the mid price"),
         number("momentum_10", "quote", "close - close 10 bars ago"),
@@ -49,12 +55,12 @@ INDICATORS = Dataset(
         number("macd_histogram", "quote", "macd - macd_signal"),
         number("macd_histogram_previous", "quote", "macd_histogram one bar earlier"),
         number("macd_lift", "quote", "macd - macd one bar earlier"),
-        number("williams_r_14", "-100-0", "Williams %R", minimum=-100.0 - 1e-6, maximum=1e-6),
+        number("williams_r_14", "-100-0", "Williams %R", minimum=-100.0 - _ROUNDING, maximum=_ROUNDING),
         number("bull_power_13", "quote", "high - EMA13"),
         number("bear_power_13", "quote", "low - EMA13"),
-        number("ultimate", "0-100", "Ultimate oscillator 7/14/28", **_PERCENT),
+        _percent("ultimate", "Ultimate oscillator 7/14/28"),
         number("psar", "quote", "Parabolic SAR, step 0.02, maximum 0.2"),
-        number("qqe_line", "0-100", "QQE: RSI 14 smoothed by EMA 5", **_PERCENT),
+        _percent("qqe_line", "QQE: RSI 14 smoothed by EMA 5"),
         number("qqe_trail", "0-100", "QQE trailing level, factor 4.236"),
         number("volume_sma_9", "base", "Mean volume, 9 bars", minimum=0.0),
         number("volume_sma_20", "base", "Mean volume, 20 bars", minimum=0.0),
