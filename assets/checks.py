@@ -1,0 +1,139 @@
+"""Blocking checks of the data that everything downstream stands on.
+
+A check stops the assets downstream in its own run; the decision job judges the day's klines once
+more for itself, because a later run would not be stopped.
+"""
+
+from collections.abc import Iterator
+from datetime import date
+
+import dagster as dg
+
+from assets.partitions import days_of
+from resources.platform import PlatformResource
+from trading.bars.quality import CheckOutcome
+from trading.indicators.window import window_start
+from trading.model.days import days_between
+from trading.model.interval import RESAMPLED, Interval
+from warehouse.datasets.market import BARS
+from warehouse.datasets.screening import INDICATORS, SCREENER_RATINGS
+
+#: Checks of the rows themselves, and checks of what is not there.
+ROW_CHECKS = ("duplicates", "ohlc_order", "range", "jumps", "staleness", "row_count")
+GAP_CHECKS = ("symbol_gaps", "venue_gaps")
+
+
+@dg.multi_asset_check(
+    name="kline_rows",
+    specs=[dg.AssetCheckSpec(name, asset="klines", blocking=True) for name in ROW_CHECKS],
+)
+def kline_rows(
+    context: dg.AssetCheckExecutionContext, platform: PlatformResource
+) -> Iterator[dg.AssetCheckResult]:
+    """Duplicates, OHLC order, range, jumps, staleness and row count of each day's klines."""
+    yield from _judge(context, platform, "klines", ROW_CHECKS)
+
+
+@dg.multi_asset_check(
+    name="kline_completeness",
+    specs=[dg.AssetCheckSpec(name, asset="kline_gaps", blocking=True) for name in GAP_CHECKS],
+)
+def kline_completeness(
+    context: dg.AssetCheckExecutionContext, platform: PlatformResource
+) -> Iterator[dg.AssetCheckResult]:
+    """Holes of each day: a symbol's own block, an outage of the whole venue only warns."""
+    yield from _judge(context, platform, "kline_gaps", GAP_CHECKS)
+
+
+def _judge(
+    context: dg.AssetCheckExecutionContext, platform: PlatformResource, asset: str, names: tuple[str, ...]
+) -> Iterator[dg.AssetCheckResult]:
+    by_day = {
+        day: {outcome.name: outcome for outcome in platform.get().judge_klines(day)}
+        for day in days_of(context)
+    }
+    for name in names:
+        yield _summarise(asset, name, {day: outcomes[name] for day, outcomes in by_day.items()})
+
+
+def _summarise(asset: str, name: str, by_day: dict[date, CheckOutcome]) -> dg.AssetCheckResult:
+    failed = {day: outcome for day, outcome in by_day.items() if not outcome.passed}
+    blocks = any(outcome.severity == "block" for outcome in failed.values())
+    worst = next(iter(failed.values()), next(iter(by_day.values())))
+    days = ", ".join(day.isoformat() for day in list(failed)[:10])
+    metadata: dict[str, dg.MetadataValue] = {
+        "days_checked": dg.MetadataValue.int(len(by_day)),
+        "days_failed": dg.MetadataValue.int(len(failed)),
+        "limit": dg.MetadataValue.text(str(worst.limit)),
+        "value": dg.MetadataValue.text(str(worst.value)),
+    }
+    if failed:
+        metadata["failed_days"] = dg.MetadataValue.text(days)
+        metadata["worst_rows"] = dg.MetadataValue.text(str(worst.rows))
+    return dg.AssetCheckResult(
+        check_name=name,
+        asset_key=asset,
+        passed=not failed,
+        severity=dg.AssetCheckSeverity.ERROR if blocks else dg.AssetCheckSeverity.WARN,
+        description=f"{days}: {worst.description}" if failed else worst.description,
+        metadata=metadata,
+    )
+
+
+def _window_check(interval: Interval) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=f"indicators_{interval.value}",
+        name="window_complete",
+        description="Every day of the look-back window that the lake has begun is present: no silent hole.",
+        blocking=True,
+    )
+    def window_complete(
+        context: dg.AssetCheckExecutionContext, platform: PlatformResource
+    ) -> dg.AssetCheckResult:
+        stored = set(platform.get().lake.days(BARS, interval))
+        first_stored = min(stored)
+        holes = sorted(
+            day
+            for last in days_of(context)
+            for day in days_between(max(window_start(last, interval), first_stored), last)
+            if day not in stored
+        )
+        return dg.AssetCheckResult(
+            passed=not holes,
+            description=f"{len(set(holes))} day(s) missing; make them with tidemill backfill",
+            metadata={
+                "missing_days": [day.isoformat() for day in sorted(set(holes))[:20]],
+                "first_stored_day": first_stored.isoformat(),
+            },
+        )
+
+    return window_complete
+
+
+def _rows_check(interval: Interval) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=f"screener_ratings_{interval.value}",
+        name="rated_every_bar",
+        description="There is one rating row per indicator row.",
+        blocking=True,
+    )
+    def rated_every_bar(
+        context: dg.AssetCheckExecutionContext, platform: PlatformResource
+    ) -> dg.AssetCheckResult:
+        lake = platform.get().lake
+        wrong = []
+        for day in days_of(context):
+            bars, ratings = lake.info(INDICATORS, day, interval), lake.info(SCREENER_RATINGS, day, interval)
+            if bars is None or ratings is None or bars.rows != ratings.rows:
+                wrong.append(day.isoformat())
+        return dg.AssetCheckResult(passed=not wrong, metadata={"days_that_differ": wrong[:20]})
+
+    return rated_every_bar
+
+
+CHECKS = [
+    kline_rows,
+    kline_completeness,
+    *(_window_check(interval) for interval in RESAMPLED),
+    *(_rows_check(interval) for interval in RESAMPLED),
+]

@@ -1,0 +1,46 @@
+"""The jobs over assets: the daily graph, weekly training and nightly strategies."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+#: Groups that make a day's market view, from klines to the confidence cache.
+DAILY_GROUPS = ("market", "bars", "indicators", "screening", "confidence")
+
+daily_job = dg.define_asset_job(
+    "daily",
+    selection=dg.AssetSelection.groups(*DAILY_GROUPS) - dg.AssetSelection.assets("confidence_model"),
+    description="Klines to confidence for one day, every blocking check in the same run.",
+    tags={"tidemill/kind": "data"},
+)
+
+backfill_job = dg.define_asset_job(
+    "backfill",
+    selection=dg.AssetSelection.groups("market", "bars", "indicators", "screening")
+    | dg.AssetSelection.assets("features"),
+    description="Klines to fork scores and features for a range of days, one run for the whole range.",
+    tags={"tidemill/kind": "data"},
+)
+
+intraday_job = dg.define_asset_job(
+    "intraday",
+    selection=dg.AssetSelection.groups(*DAILY_GROUPS) - dg.AssetSelection.assets("confidence_model"),
+    description="Extend the open day by the bars that have closed; the live loop selects what a close touches.",
+    tags={"tidemill/kind": "data"},
+)
+
+training_job = dg.define_asset_job(
+    "training",
+    selection=dg.AssetSelection.assets("confidence_model"),
+    description="Train, judge and register the confidence model as of a day.",
+    tags={"tidemill/kind": "research"},
+)
+
+strategies_job = dg.define_asset_job(
+    "strategies",
+    selection=dg.AssetSelection.assets("strategies"),
+    description="Generate, back-test and rank the day's strategies; survivors go on paper.",
+    tags={"tidemill/kind": "research"},
+)
+
+ASSET_JOBS = [daily_job, backfill_job, intraday_job, training_job, strategies_job]

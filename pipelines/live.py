@@ -1,0 +1,42 @@
+"""The code location `live`: the only place that puts assets, jobs, sensors and resources together."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from assets import market, research, screening
+from assets.checks import CHECKS
+from pipelines.jobs import ASSET_JOBS
+from pipelines.ops.cancel import cancel_open_orders_job
+from pipelines.ops.decision import decision_job
+from pipelines.schedules import SCHEDULES
+from resources.platform import PlatformResource
+from sensors.alerts import alert_on_run_failure, alert_on_stale_data
+from sensors.decision import decide_on_new_ratings
+from sensors.kill import cancel_on_halt
+
+ASSETS = [
+    market.instruments,
+    market.klines,
+    market.kline_gaps,
+    *market.BARS_ASSETS,
+    *screening.INDICATOR_ASSETS,
+    *screening.RATING_ASSETS,
+    screening.btc_condition,
+    screening.fork_scores,
+    screening.rating_kicks,
+    research.features,
+    research.confidence_model,
+    research.ml_confidence,
+    research.strategies,
+]
+
+defs = dg.Definitions(
+    assets=ASSETS,
+    asset_checks=CHECKS,
+    jobs=[*ASSET_JOBS, decision_job, cancel_open_orders_job],
+    schedules=SCHEDULES,
+    sensors=[decide_on_new_ratings, alert_on_run_failure, alert_on_stale_data, cancel_on_halt],
+    resources={"platform": PlatformResource()},
+    executor=dg.in_process_executor,
+)
