@@ -5,16 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from decimal import Decimal
+from decimal import Context, Decimal
 from enum import Enum
 from typing import Any
+
+# The default context would round amounts of more than 28 digits; the ledger holds 38.
+_DIGITS = Context(prec=80)
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, Decimal):
-        return format(value.normalize(), "f") if value else "0"
+        return format(value.normalize(_DIGITS), "f") if value else "0"
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):

@@ -4,33 +4,9 @@ from __future__ import annotations
 
 import polars as pl
 
+from trading.confidence.features import FEATURES as FEATURES
 from warehouse.datasets.common import CLOSE_TIME, OPEN_TIME, SYMBOL, number, price
 from warehouse.schema import TIMESTAMP, Column, Dataset
-
-#: Feature columns, in the order a model reads them. All known at the close of the hourly bar.
-FEATURES = (
-    "return_1",
-    "return_4",
-    "return_24",
-    "volatility_24",
-    "atr_fraction",
-    "rsi_14",
-    "stoch_rsi_k",
-    "adx_14",
-    "di_spread",
-    "macd_histogram_fraction",
-    "ema_50_distance",
-    "ema_200_distance",
-    "vwap_distance",
-    "volume_ratio",
-    "drawdown_168",
-    "rating",
-    "rating_4h",
-    "btc_return_24",
-    "btc_rsi_14",
-    "hour_sine",
-    "hour_cosine",
-)
 
 FEATURE_ROWS = Dataset(
     name="features",

@@ -5,8 +5,23 @@ from __future__ import annotations
 import polars as pl
 
 from trading.model.interval import RESAMPLED
+from trading.ratings.labels import RATING_LABELS
+from trading.ratings.rules import MOVING_AVERAGE_VOTES, OSCILLATOR_VOTES
+from trading.screening.fork import FORK_COMPONENTS
 from warehouse.datasets.common import CLOSE_TIME, OPEN_TIME, SYMBOL, number, price
 from warehouse.schema import Column, Dataset
+
+__all__ = [
+    "BTC_CONDITION",
+    "FORK_COMPONENTS",
+    "FORK_SCORES",
+    "INDICATORS",
+    "MOVING_AVERAGE_VOTES",
+    "OSCILLATOR_VOTES",
+    "RATING_KICKS",
+    "RATING_LABELS",
+    "SCREENER_RATINGS",
+]
 
 _BAR = (SYMBOL, OPEN_TIME, CLOSE_TIME)
 _ROUNDING = 1e-6
@@ -99,28 +114,6 @@ BTC_CONDITION = Dataset(
     time_column="open_time",
 )
 
-#: Rating components in the order of the published table; votes are columns of the same names.
-MOVING_AVERAGE_VOTES = (
-    *(f"{kind}_{length}" for length in (10, 20, 30, 50, 100, 200) for kind in ("sma", "ema")),
-    "hma_9",
-    "vwma_20",
-    "ichimoku",
-)
-OSCILLATOR_VOTES = (
-    "rsi",
-    "stochastic",
-    "cci",
-    "adx",
-    "awesome",
-    "momentum",
-    "macd",
-    "stoch_rsi",
-    "williams_r",
-    "bull_bear",
-    "ultimate",
-)
-RATING_LABELS = ("strong_sell", "sell", "neutral", "buy", "strong_buy")
-
 SCREENER_RATINGS = Dataset(
     name="screener_ratings",
     description="Technical ratings tv_lib_v3 per bar: three ratings, the label and every vote.",
@@ -139,19 +132,6 @@ SCREENER_RATINGS = Dataset(
     key=("symbol", "open_time"),
     time_column="open_time",
     intervals=RESAMPLED,
-)
-
-FORK_COMPONENTS = (
-    "macd_histogram",
-    "macd_bearish_cross",
-    "rsi_recovery",
-    "stoch_rsi_cross",
-    "stoch_overbought_penalty",
-    "adx_rising",
-    "ema_price_reclaim",
-    "mean_reversion",
-    "volume_penalty",
-    "stoch_rsi_slope",
 )
 
 FORK_SCORES = Dataset(
@@ -185,7 +165,7 @@ RATING_KICKS = Dataset(
         number("score", "", "Fork score before the kick"),
         number("adjusted", "", "score + kick"),
         Column("active", pl.Boolean, "", "Whether the kicker applies (BTC bullish)"),
-        Column("passed", pl.Boolean, "", "active and adjusted at or above its pass mark"),
+        Column("passed", pl.Boolean, "", "active, fork passed and adjusted at or above the mark"),
     ),
     key=("symbol", "open_time"),
     time_column="open_time",
