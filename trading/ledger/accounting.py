@@ -1,0 +1,211 @@
+"""Positions at average cost, cash postings and equity, exact in Decimal.
+
+Amounts are kept to 18 decimals. At every moment, per account currency and to the last digit::
+
+    sum(cash postings) + sum(cost_basis(position)) - sum(realised P&L) == sum(deposits)
+
+An average cost that does not divide evenly leaves a rest of the 18th decimal; it is booked to the
+realised P&L of the fill that caused it, so that nothing ever leaks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
+from enum import StrEnum
+
+from trading.errors import BadData, HaltTrading
+from trading.model.order import Fill, Side
+from trading.model.snapshot import Position
+
+QUANTUM = Decimal("1e-18")
+_LIMIT = Decimal("1e20")
+# Wide enough for the exact product of two amounts of 38 digits.
+_EXACT = Context(prec=80, rounding=ROUND_HALF_EVEN)
+
+
+class PostingKind(StrEnum):
+    """Why cash moved."""
+
+    DEPOSIT = "deposit"
+    BUY = "buy"
+    SELL = "sell"
+    FEE = "fee"
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """One movement of cash; negative amounts leave the account."""
+
+    posting_id: str
+    at_ms: int
+    kind: PostingKind
+    amount: Decimal
+    currency: str
+    client_order_id: str | None = None
+    venue_fill_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Equity:
+    """What the account is worth in its own currency.
+
+    Attributes
+    ----------
+    unpriced_symbols
+        Held symbols without a price, sorted; they are valued at average cost.
+    """
+
+    cash: Decimal
+    positions_value: Decimal
+    equity: Decimal
+    unpriced_symbols: tuple[str, ...] = ()
+
+
+def rounded(value: Decimal) -> Decimal:
+    """Round half to even at the 18th decimal.
+
+    Raises
+    ------
+    BadData
+        If the value is not finite, or too large for 38 digits.
+    """
+    if not value.is_finite() or value.copy_abs() >= _LIMIT:
+        raise BadData(f"amount {value} does not fit the ledger: it must be finite and below 1e20")
+    return value.quantize(QUANTUM, context=_EXACT)
+
+
+def exact(name: str, value: Decimal) -> Decimal:
+    """Return the value with 18 decimals; `BadData` names the field if that would change it."""
+    stored = rounded(value)
+    if stored != value:
+        raise BadData(f"{name} {value} has more than 18 decimals: quantise it to the venue's step first")
+    return stored
+
+
+def cost_basis(position: Position) -> Decimal:
+    """What the holding cost, fees included (account currency)."""
+    return rounded(_EXACT.multiply(position.quantity, position.average_cost))
+
+
+def apply_fill(
+    position: Position | None, fill: Fill, *, desk: str, strategy_id: str, currency: str = "USDT"
+) -> tuple[Position, Decimal]:
+    """Book a fill on a position at average cost.
+
+    A fee in the account currency is part of the cost of a buy and reduces the proceeds of a sell.
+    A fee in the base currency changes the quantity. A fee in a third currency is cash of its own
+    (see `postings`) and stays out of the cost.
+
+    Returns
+    -------
+    tuple
+        The position after the fill, and the P&L that the fill realised. A closed position stays
+        with quantity 0 and keeps its realised P&L; a later buy opens it anew.
+
+    Raises
+    ------
+    HaltTrading
+        If more is sold than held.
+    BadData
+        If quantity or price is not positive or has more than 18 decimals.
+    """
+    quantity, price = _positive("quantity", fill), _positive("price", fill)
+    fee = exact("fee", fill.fee)
+    in_currency = fee if fill.fee_currency == currency else Decimal(0)
+    in_base = (
+        fee if fill.fee_currency != currency and fill.symbol == fill.fee_currency + currency else Decimal(0)
+    )
+    held = position or Position(desk, strategy_id, fill.symbol, Decimal(0), Decimal(0), fill.filled_at_ms)
+    if held.symbol != fill.symbol:
+        raise BadData(f"fill {fill.venue_fill_id} is of {fill.symbol}, the position of {held.symbol}")
+    before = cost_basis(held)
+    with localcontext(_EXACT):
+        notional = rounded(quantity * price)
+        if fill.side is Side.BUY:
+            left = held.quantity + quantity - in_base
+            cost = before + notional + in_currency
+            average = rounded(cost / left) if left > 0 else Decimal(0)
+            proceeds = -(notional + in_currency)
+        else:
+            left = held.quantity - quantity - in_base
+            average = held.average_cost if left > 0 else Decimal(0)
+            proceeds = notional - in_currency
+        if left < 0:
+            raise HaltTrading(
+                f"fill {fill.venue_fill_id} sells {fill.quantity} {fill.symbol} but {desk}/{strategy_id} holds "
+                f"{held.quantity}: reconcile the position with the venue"
+            )
+        opened = fill.filled_at_ms if held.quantity == 0 else held.opened_at_ms
+        after = replace(held, quantity=left, average_cost=average, opened_at_ms=opened)
+        realised = proceeds + cost_basis(after) - before
+        return replace(after, realised_pnl=held.realised_pnl + realised), realised
+
+
+def postings(fill: Fill, currency: str = "USDT") -> tuple[Posting, ...]:
+    """The cash movements of a fill: the trade itself, and its fee unless it was taken in the base.
+
+    The ids derive from the fill, so booking twice gives the same postings.
+    """
+    with localcontext(_EXACT):
+        notional = rounded(_positive("quantity", fill) * _positive("price", fill))
+    buy = fill.side is Side.BUY
+    key = f"{fill.venue}:{fill.venue_fill_id}"
+    trade = Posting(
+        f"{key}:{fill.side.value}",
+        fill.filled_at_ms,
+        PostingKind.BUY if buy else PostingKind.SELL,
+        notional.copy_negate() if buy else notional,
+        currency,
+        fill.client_order_id,
+        fill.venue_fill_id,
+    )
+    fee = exact("fee", fill.fee)
+    if fee == 0 or fill.symbol == fill.fee_currency + currency:
+        return (trade,)
+    charge = Posting(
+        f"{key}:fee",
+        fill.filled_at_ms,
+        PostingKind.FEE,
+        fee.copy_negate(),
+        fill.fee_currency,
+        fill.client_order_id,
+        fill.venue_fill_id,
+    )
+    return (trade, charge)
+
+
+def mark(positions: Iterable[Position], cash: Decimal, prices: Mapping[str, Decimal | float]) -> Equity:
+    """Value the account at the given prices (quote per base).
+
+    A held symbol whose price is absent, NaN, infinite or not positive is valued at average cost
+    and listed as unpriced: never silently at zero.
+    """
+    value = Decimal(0)
+    unpriced = set()
+    with localcontext(_EXACT):
+        for position in positions:
+            if position.quantity == 0:
+                continue
+            price = _price(prices.get(position.symbol))
+            if price is None:
+                unpriced.add(position.symbol)
+                value += cost_basis(position)
+            else:
+                value += rounded(position.quantity * price)
+        return Equity(cash, value, cash + value, tuple(sorted(unpriced)))
+
+
+def _price(price: Decimal | float | None) -> Decimal | None:
+    if price is None:
+        return None
+    exact_price = price if isinstance(price, Decimal) else Decimal(repr(float(price)))
+    return exact_price if exact_price.is_finite() and exact_price > 0 else None
+
+
+def _positive(name: str, fill: Fill) -> Decimal:
+    value = exact(name, fill.quantity if name == "quantity" else fill.price)
+    if value <= 0:
+        raise BadData(f"fill {fill.venue_fill_id}: {name} is {value}, it must be positive")
+    return value
