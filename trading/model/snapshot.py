@@ -74,6 +74,8 @@ class Portfolio:
 
     ``equity_day_start`` is the equity at the first tick of the UTC day (None before any record).
     ``pending_symbols`` have an order that is not terminal: no new risk there.
+    ``pending_buy_amount`` is the value (quote) that open buy orders may still spend; the risk gate
+    counts it as exposure and as cash already gone.
     """
 
     cash: Decimal
@@ -82,6 +84,7 @@ class Portfolio:
     equity_day_start: Decimal | None
     pending_symbols: tuple[str, ...] = ()
     unknown_symbols: tuple[str, ...] = ()
+    pending_buy_amount: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,151 @@
+"""The paper venue: real bars, real costs, a durable book, no money."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import polars as pl
+
+from resources.venues.paper.client import (
+    BookEntry,
+    insert_fills,
+    insert_order,
+    read_entry,
+    set_state,
+)
+from resources.venues.paper.parse import order_content
+from trading.costs.model import CostModel
+from trading.errors import BadData, RetryLater
+from trading.execution.filters import broken_filters
+from trading.execution.matching import match
+from trading.model.instrument import Instrument
+from trading.model.interval import MINUTE_MS
+from trading.model.order import Order, OrderState
+from trading.ports import Clock, OrderReport
+from warehouse.ledger.backend import Ledger, Transaction
+
+#: Closed one-minute klines of a symbol from a moment (milliseconds) on.
+Bars = Callable[[str, int], pl.DataFrame]
+
+
+class PaperVenue:
+    """Implements `trading.ports.Venue` on the ledger's ``paper_orders`` and ``paper_fills``.
+
+    An order is in the book once `submit` has committed. It fills from the bars that open at or after
+    its ``not_before_ms`` and have closed by the clock; every call looks for new bars, so an order
+    whose bars are still to come rests until a later `lookup`.
+
+    Parameters
+    ----------
+    bars
+        Source of minute bars; may raise `RetryLater`, then the order rests.
+    instruments
+        The venue's filters by symbol; an order that breaks one is rejected, as a venue would.
+    """
+
+    name = "paper"
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        bars: Bars,
+        costs: CostModel,
+        instruments: Mapping[str, Instrument],
+        clock: Clock,
+    ) -> None:
+        self._ledger = ledger
+        self._bars = bars
+        self._costs = costs
+        self._instruments = instruments
+        self._clock = clock
+
+    def submit(self, order: Order) -> OrderReport:
+        """Accept an order once; the same id with the same content is the same order, already here.
+
+        The same id with other content is rejected, and the first order stays as it is.
+        """
+        with self._ledger.transaction() as transaction:
+            entry = read_entry(transaction, order.client_order_id)
+            if entry is None:
+                broken = self._refusal(order)
+                state = OrderState.REJECTED if broken else OrderState.OPEN
+                entry = insert_order(transaction, order, state, broken, self._clock.now_ms())
+        if entry.content != order_content(order):
+            reason = f"client order id {order.client_order_id} was already used for another order"
+            return OrderReport(order.client_order_id, OrderState.REJECTED, (), reason)
+        return self._matched(entry).report
+
+    def lookup(self, client_order_id: str) -> OrderReport | None:
+        """State and fills of an order, with what can be matched by now; None: it never arrived."""
+        with self._ledger.read() as transaction:
+            entry = read_entry(transaction, client_order_id)
+        return None if entry is None else self._matched(entry).report
+
+    def cancel(self, client_order_id: str) -> OrderReport:
+        """Cancel what has not filled by now; a terminal order stays as it is.
+
+        Raises
+        ------
+        BadData
+            If the venue has no such order: `lookup` tells whether it ever arrived.
+        """
+        with self._ledger.read() as transaction:
+            entry = read_entry(transaction, client_order_id)
+        if entry is None:
+            raise BadData(f"paper venue: no order {client_order_id}; ask lookup before cancelling")
+        self._matched(entry)
+        with self._ledger.transaction() as transaction:
+            entry = self._reread(transaction, client_order_id)
+            if not entry.order.state.terminal:
+                reason = "cancelled on request"
+                set_state(transaction, client_order_id, OrderState.CANCELLED, reason, self._clock.now_ms())
+                entry = self._reread(transaction, client_order_id)
+        return entry.report
+
+    def _refusal(self, order: Order) -> str:
+        """Why the venue would not take the order; empty when it would."""
+        if order.venue != self.name:
+            return f"order is for venue {order.venue!r}, this is {self.name!r}"
+        instrument = self._instruments.get(order.symbol)
+        if instrument is None:
+            return f"unknown symbol {order.symbol!r}"
+        if instrument.status != "TRADING":
+            return f"{order.symbol} is not trading: status {instrument.status!r}"
+        return "; ".join(broken_filters(instrument, order.quantity, order.reference_price))
+
+    def _matched(self, entry: BookEntry) -> BookEntry:
+        """The entry after matching against the bars closed by now."""
+        order = entry.order
+        instrument = self._instruments.get(order.symbol)
+        if order.state.terminal:
+            return entry
+        if instrument is None:
+            return replace(entry, reason=f"resting: filters of {order.symbol} are unknown now")
+        try:
+            bars = self._bars(order.symbol, order.not_before_ms)  # outside the transaction: it may be slow
+        except RetryLater as error:
+            # The order is in the book whatever the bars do; to raise here would deny its effect.
+            return replace(entry, reason=f"resting: {error}")
+        opened = pl.col("open_time").dt.epoch("ms")
+        closed = bars.filter(opened + MINUTE_MS <= self._clock.now_ms())
+        with self._ledger.transaction() as transaction:
+            entry = self._reread(transaction, order.client_order_id)
+            if entry.order.state.terminal:
+                return entry
+            fills = match(entry.order, closed, self._costs, instrument, entry.fills)
+            if not fills:
+                return entry
+            filled = sum(fill.quantity for fill in (*entry.fills, *fills))
+            whole = filled == entry.order.quantity
+            state = OrderState.FILLED if whole else OrderState.PARTIALLY_FILLED
+            insert_fills(transaction, fills)
+            set_state(transaction, order.client_order_id, state, "", self._clock.now_ms())
+            return self._reread(transaction, order.client_order_id)
+
+    @staticmethod
+    def _reread(transaction: Transaction, client_order_id: str) -> BookEntry:
+        entry = read_entry(transaction, client_order_id)
+        if entry is None:
+            raise BadData(f"paper book: order {client_order_id} has vanished; restore the ledger")
+        return entry
