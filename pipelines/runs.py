@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 from uuid import uuid4
@@ -19,6 +20,9 @@ from trading.model.days import day_at, days_between, end_ms
 from trading.model.interval import MINUTE_MS, Interval
 from warehouse.datasets.market import KLINES
 from warehouse.datasets.research import FEATURE_ROWS
+
+#: Run configuration that keeps the log off the terminal; the run's page has all of it.
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 _RANGE_START = "dagster/asset_partition_range_start"
 _RANGE_END = "dagster/asset_partition_range_end"
@@ -58,14 +62,20 @@ class Session:
         config = {"ops": {"take_snapshot": {"config": {"bar_close_ms": bar_close_ms}}}}
         return self._execute("decision", "decide", run_config=config)
 
-    def _execute(self, job_name: str, label: str, **options: Any) -> bool:
+    def _execute(
+        self, job_name: str, label: str, *, run_config: Mapping[str, Any] | None = None, **options: Any
+    ) -> bool:
         job = defs.resolve_job_def(job_name)
         begun = time.monotonic()
         run_id = str(uuid4())
         listener = step_listener(label, len(job.nodes), self.progress)
         self.instance.add_event_listener(run_id, listener)
         result = job.execute_in_process(
-            instance=self.instance, raise_on_error=False, run_id=run_id, **options
+            instance=self.instance,
+            raise_on_error=False,
+            run_id=run_id,
+            run_config={**QUIET, **(run_config or {})},
+            **options,
         )
         self.runs.append(
             RunLine(job_name, result.run_id, time.monotonic() - begun, result.success, _first_error(result))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from datetime import date
 from functools import cached_property, lru_cache
@@ -16,7 +17,14 @@ from resources.market_data.factory import create as create_market_data
 from resources.models.registry import ModelRegistry
 from resources.notifiers.log import LogNotifier
 from resources.notifiers.slack import SlackNotifier
-from resources.settings import Settings, config_path, configuration_hash_parts, home, load_settings
+from resources.settings import (
+    Settings,
+    config_path,
+    configuration_hash_parts,
+    home,
+    load_settings,
+    modified_ns,
+)
 from resources.venues.paper.resource import PaperVenue
 from trading.bars.gaps import find_gaps
 from trading.bars.quality import CheckOutcome, check_klines
@@ -132,14 +140,14 @@ class Platform:
 
 
 @lru_cache(maxsize=4)
-def _platform(path: Path, modified_ns: int) -> Platform:
+def _platform(path: Path, modified: int, source: str | None) -> Platform:
     return Platform(load_settings(path))
 
 
 def open_platform(path: Path | None = None) -> Platform:
     """The process's platform for a configuration file; the same while the file is unchanged."""
     path = path or config_path()
-    return _platform(path, path.stat().st_mtime_ns if path.exists() else 0)
+    return _platform(path, modified_ns(path), os.environ.get("TIDEMILL_SOURCE"))
 
 
 class PlatformResource(dg.ConfigurableResource):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
@@ -17,6 +19,7 @@ from trading.bars.quality import QualitySettings
 from trading.confidence.settings import ConfidenceSettings
 from trading.costs.model import CostModel
 from trading.desks.catalogue import DeskSpec
+from trading.errors import FixConfiguration
 from trading.factory.settings import FactorySettings
 from trading.model.interval import Interval
 from trading.risk.limits import RiskLimits
@@ -173,12 +176,21 @@ def config_path() -> Path:
 
 
 @lru_cache(maxsize=8)
-def _read(path: Path, modified_ns: int) -> Settings:
-    return read_config(path, Settings)
+def _read(path: Path, modified_ns: int, source: str | None) -> Settings:
+    settings = read_config(path, Settings)
+    if source is None:
+        return settings
+    known = get_args(get_type_hints(MarketDataSettings)["source"])
+    if source not in known:
+        raise FixConfiguration(f"TIDEMILL_SOURCE {source!r} is no source; choose one of {', '.join(known)}")
+    market_data = replace(settings.market_data, source=source)
+    return settings.model_copy(update={"market_data": market_data})
 
 
 def load_settings(path: Path | None = None) -> Settings:
     """Read and validate the configuration; the same unchanged file is parsed once per process.
+
+    TIDEMILL_SOURCE overrides ``market_data.source``.
 
     Raises
     ------
@@ -186,8 +198,12 @@ def load_settings(path: Path | None = None) -> Settings:
         Naming the file, the line, the value and the fix.
     """
     path = path or config_path()
-    modified_ns = path.stat().st_mtime_ns if path.exists() else 0
-    return _read(path, modified_ns)
+    return _read(path, modified_ns(path), os.environ.get("TIDEMILL_SOURCE"))
+
+
+def modified_ns(path: Path) -> int:
+    """When the file was last changed, in nanoseconds; 0 while there is none."""
+    return path.stat().st_mtime_ns if path.exists() else 0
 
 
 def configuration_hash_parts(settings: Settings) -> dict[str, object]:

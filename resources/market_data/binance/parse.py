@@ -1,0 +1,106 @@
+"""From Binance's answers to domain values; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from decimal import Decimal
+from typing import Any
+
+import orjson
+import polars as pl
+from pydantic import ValidationError
+
+from resources.market_data.binance.schemas import ExchangeInfo, ServerTime, Symbol
+from resources.market_data.columns import BINANCE_COLUMNS, empty, to_klines
+from trading.errors import BadData
+from trading.model.instrument import Instrument
+
+_USED = BINANCE_COLUMNS[:6] + BINANCE_COLUMNS[7:11]
+
+
+def server_time(content: bytes) -> int:
+    """The venue's time in milliseconds."""
+    try:
+        return ServerTime.model_validate_json(content).serverTime
+    except ValidationError as error:
+        raise BadData(f"/api/v3/time is not as documented: {error}") from error
+
+
+def exchange_info(content: bytes) -> ExchangeInfo:
+    """The venue's instruments and limits."""
+    try:
+        return ExchangeInfo.model_validate_json(content)
+    except ValidationError as error:
+        raise BadData(f"/api/v3/exchangeInfo is not as documented: {error}") from error
+
+
+def weight_limit(info: ExchangeInfo) -> int | None:
+    """Request weight allowed per minute; None when the venue does not say."""
+    for limit in info.rateLimits:
+        if limit.rateLimitType == "REQUEST_WEIGHT" and limit.interval == "MINUTE":
+            return limit.limit // limit.intervalNum
+    return None
+
+
+def instrument(symbol: Symbol) -> Instrument:
+    """One instrument; a filter that the venue does not state is 0, which disables it."""
+    filters = {item.filterType: item for item in symbol.filters}
+    price, lot = filters.get("PRICE_FILTER"), filters.get("LOT_SIZE")
+    notional = filters.get("NOTIONAL") or filters.get("MIN_NOTIONAL")
+    return Instrument(
+        symbol=symbol.symbol,
+        base=symbol.baseAsset,
+        quote=symbol.quoteAsset,
+        tick_size=_exact(price.tickSize if price else "0"),
+        lot_step=_exact(lot.stepSize if lot else "0"),
+        min_quantity=_exact(lot.minQty if lot else "0"),
+        max_quantity=_exact(lot.maxQty if lot else "0"),
+        min_notional=_exact(notional.minNotional if notional else "0"),
+        status=symbol.status,
+    )
+
+
+def klines(content: bytes, symbol: str, source: str, missing: Collection[str] = ()) -> pl.DataFrame:
+    """One page of klines.
+
+    Parameters
+    ----------
+    missing
+        Columns that the answer only fills with zeros because the protocol has no null.
+
+    Raises
+    ------
+    BadData
+        Naming the symbol and the row that is not as documented.
+    """
+    where = f"klines of {symbol}"
+    try:
+        rows: Any = orjson.loads(content)
+    except orjson.JSONDecodeError as error:
+        raise BadData(f"{where}: the answer is no JSON ({error})") from error
+    if not isinstance(rows, list):
+        raise BadData(f"{where}: the answer is no list of rows but {content[:80]!r}")
+    if not rows:
+        return empty()
+    for number, row in enumerate(rows, start=1):
+        if not isinstance(row, list) or len(row) != len(BINANCE_COLUMNS):
+            raise BadData(f"{where} row {number}: expected 12 values, got {str(row)[:120]}")
+    columns = dict(zip(BINANCE_COLUMNS, zip(*rows, strict=True), strict=True))
+    frame = pl.DataFrame([_column(name, columns[name], where) for name in _USED if name not in missing])
+    return to_klines(frame, symbol=symbol, source=source, where=where)
+
+
+def _column(name: str, values: tuple[Any, ...], where: str) -> pl.Series:
+    whole = name in ("open_time", "trades")
+    try:
+        return pl.Series(name, values, dtype=pl.Int64 if whole else pl.String, strict=True)
+    except (TypeError, OverflowError, pl.exceptions.PolarsError) as error:
+        wanted: type = int if whole else str
+        row = next((i for i, value in enumerate(values, 1) if not isinstance(value, wanted)), 0)
+        got = repr(values[row - 1]) if row else str(error)
+        raise BadData(f"{where} row {row}: {name} is {got}, expected {wanted.__name__}") from error
+
+
+def _exact(text: str) -> Decimal:
+    value = Decimal(text)
+    return Decimal(format(value.normalize(), "f")) if value else Decimal(0)
