@@ -1,0 +1,43 @@
+"""The command `tidemill`: every command in a module of its own, imported light and run heavy."""
+
+from __future__ import annotations
+
+import typer
+
+from apps.cli import audit, controls, doctor, explain, live, rate, run, sandbox, sql, status, ui, version
+from apps.cli.boundary import ErrorBoundary
+from apps.cli.environment import prepare
+
+app = typer.Typer(
+    cls=ErrorBoundary,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Market data to audited orders in one inspectable Dagster graph.",
+)
+
+
+@app.callback()
+def environment() -> None:
+    """Market data to audited orders in one inspectable Dagster graph."""
+    prepare()
+
+
+app.add_typer(run.run_app, name="run")
+for commands in (run.backfill_app, live.app, status.app, explain.app):
+    app.add_typer(commands)
+app.add_typer(audit.app, name="audit")
+for commands in (controls.app, doctor.app, rate.app, sql.app):
+    app.add_typer(commands)
+app.add_typer(sandbox.app, name="sandbox")
+for commands in (ui.app, version.app):
+    app.add_typer(commands)
+
+
+def main() -> None:
+    """Entry point."""
+    app(prog_name="tidemill")
+
+
+if __name__ == "__main__":
+    main()
