@@ -4,12 +4,13 @@ A check stops the assets downstream in its own run; the decision job judges the 
 more for itself, because a later run would not be stopped.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 
 import dagster as dg
 
 from assets.partitions import days_of
+from resources.lake import markdown_table
 from resources.platform import PlatformResource
 from trading.bars.quality import CheckOutcome
 from trading.indicators.window import window_start
@@ -18,14 +19,28 @@ from trading.model.interval import RESAMPLED, Interval
 from warehouse.datasets.market import BARS
 from warehouse.datasets.screening import INDICATORS, SCREENER_RATINGS
 
-#: Checks of the rows themselves, and checks of what is not there.
-ROW_CHECKS = ("duplicates", "ohlc_order", "range", "jumps", "staleness", "row_count")
-GAP_CHECKS = ("symbol_gaps", "venue_gaps")
+#: Checks of the rows themselves, with what the UI says of each.
+ROW_CHECKS = {
+    "duplicates": "No symbol has a minute twice.",
+    "ohlc_order": "Low is the lowest and high the highest of the four prices.",
+    "range": "Prices are finite and positive, amounts are finite and not negative.",
+    "jumps": "No close moves further than quality.jump_fraction in a minute. Only warns: crashes look like this.",
+    "staleness": "The newest kline of all symbols closed at most quality.staleness_minutes ago.",
+    "row_count": "There are no more rows than symbols times minutes, and some for every symbol.",
+}
+#: Checks of what is not there.
+GAP_CHECKS = {
+    "symbol_gaps": "No symbol misses more than quality.symbol_gap_fraction of its minutes while others traded.",
+    "venue_gaps": "The whole venue was never silent. Only warns: nobody could have traded.",
+}
 
 
 @dg.multi_asset_check(
     name="kline_rows",
-    specs=[dg.AssetCheckSpec(name, asset="klines", blocking=True) for name in ROW_CHECKS],
+    specs=[
+        dg.AssetCheckSpec(name, asset="klines", blocking=True, description=text)
+        for name, text in ROW_CHECKS.items()
+    ],
 )
 def kline_rows(
     context: dg.AssetCheckExecutionContext, platform: PlatformResource
@@ -36,7 +51,10 @@ def kline_rows(
 
 @dg.multi_asset_check(
     name="kline_completeness",
-    specs=[dg.AssetCheckSpec(name, asset="kline_gaps", blocking=True) for name in GAP_CHECKS],
+    specs=[
+        dg.AssetCheckSpec(name, asset="kline_gaps", blocking=True, description=text)
+        for name, text in GAP_CHECKS.items()
+    ],
 )
 def kline_completeness(
     context: dg.AssetCheckExecutionContext, platform: PlatformResource
@@ -46,7 +64,7 @@ def kline_completeness(
 
 
 def _judge(
-    context: dg.AssetCheckExecutionContext, platform: PlatformResource, asset: str, names: tuple[str, ...]
+    context: dg.AssetCheckExecutionContext, platform: PlatformResource, asset: str, names: Iterable[str]
 ) -> Iterator[dg.AssetCheckResult]:
     by_day = {
         day: {outcome.name: outcome for outcome in platform.get().judge_klines(day)}
@@ -69,7 +87,7 @@ def _summarise(asset: str, name: str, by_day: dict[date, CheckOutcome]) -> dg.As
     }
     if failed:
         metadata["failed_days"] = dg.MetadataValue.text(days)
-        metadata["worst_rows"] = dg.MetadataValue.text(str(worst.rows))
+        metadata["worst_rows"] = dg.MetadataValue.md(markdown_table(worst.rows))
     return dg.AssetCheckResult(
         check_name=name,
         asset_key=asset,

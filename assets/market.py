@@ -19,7 +19,7 @@ from warehouse.datasets.market import BARS, INSTRUMENTS, KLINE_GAPS, KLINES
 READ_RETRIES = dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL)
 
 
-@lake_asset(INSTRUMENTS, group="market", kinds={"binance", "parquet"}, retry_policy=READ_RETRIES)
+@lake_asset(INSTRUMENTS, group="market", retry_policy=READ_RETRIES)
 def instruments(context: dg.AssetExecutionContext, platform: PlatformResource) -> dg.MaterializeResult:
     """The universe of each day with the venue's filters."""
     tidemill = platform.get()
@@ -28,9 +28,7 @@ def instruments(context: dg.AssetExecutionContext, platform: PlatformResource) -
     return write_days(context, tidemill.lake, INSTRUMENTS, lambda day: rows)
 
 
-@lake_asset(
-    KLINES, group="market", deps=["instruments"], kinds={"binance", "parquet"}, retry_policy=READ_RETRIES
-)
+@lake_asset(KLINES, group="market", deps=["instruments"], retry_policy=READ_RETRIES)
 def klines(context: dg.AssetExecutionContext, platform: PlatformResource) -> dg.MaterializeResult:
     """One-minute klines: closed days whole, the open day extended bar by bar."""
     tidemill = platform.get()

@@ -37,7 +37,7 @@ training_job = dg.define_asset_job(
 )
 
 strategies_job = dg.define_asset_job(
-    "strategies",
+    "strategy_search",
     selection=dg.AssetSelection.assets("strategies"),
     description="Generate, back-test and rank the day's strategies; survivors go on paper.",
     tags={"tidemill/kind": "research"},

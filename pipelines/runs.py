@@ -131,7 +131,7 @@ def _daily(platform: Platform, session: Session, day: date) -> bool:
     if _training_due(session.instance, day):
         before = day - timedelta(days=1)
         session.days("training", before, before, "training")
-    return session.days("daily", day, day, "daily") and session.days("strategies", day, day, "strategies")
+    return session.days("daily", day, day, "daily") and session.days("strategy_search", day, day, "strategies")
 
 
 def _decide(platform: Platform, session: Session, close_ms: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
 
 import polars as pl
 
@@ -55,6 +56,25 @@ def instrument_rows(instruments: list[Instrument]) -> pl.DataFrame:
     ]
     frame = pl.DataFrame(rows, schema_overrides={"listed_at": pl.Int64})
     return frame.with_columns(pl.col("listed_at").cast(INSTRUMENTS.schema["listed_at"]))
+
+
+def instruments_of(rows: pl.DataFrame) -> dict[str, Instrument]:
+    """Instruments by symbol from rows of the ``instruments`` dataset, with exact Decimals."""
+    return {
+        row["symbol"]: Instrument(
+            symbol=row["symbol"],
+            base=row["base"],
+            quote=row["quote"],
+            tick_size=Decimal(row["tick_size"]),
+            lot_step=Decimal(row["lot_step"]),
+            min_quantity=Decimal(row["min_quantity"]),
+            max_quantity=Decimal(row["max_quantity"]),
+            min_notional=Decimal(row["min_notional"]),
+            listed_at_ms=row["listed_at"],
+            status=row["status"],
+        )
+        for row in rows.with_columns(pl.col("listed_at").dt.timestamp("ms")).iter_rows(named=True)
+    }
 
 
 def collect_day(

@@ -96,9 +96,13 @@ def _table_column(dataset: Dataset, column: Column) -> dg.TableColumn:
     unit = f" [{column.unit}]" if column.unit else ""
     return dg.TableColumn(
         name=column.name,
-        type=str(column.dtype if isinstance(column.dtype, pl.DataType) else column.dtype()),
+        type=_type_name(column.dtype if isinstance(column.dtype, pl.DataType) else column.dtype()),
         description=f"{column.description}{unit}",
         constraints=dg.TableColumnConstraints(
             nullable=column.nullable, unique=dataset.key == (column.name,), other=bounds
         ),
     )
+
+
+def _type_name(dtype: pl.DataType) -> str:
+    return f"Datetime({dtype.time_zone})" if isinstance(dtype, pl.Datetime) else str(dtype)

@@ -12,6 +12,7 @@ import dagster as dg
 import polars as pl
 
 from resources.clock import SourceClock
+from resources.collect import instruments_of
 from resources.desks import load_desks
 from resources.market_data.factory import create as create_market_data
 from resources.models.registry import ModelRegistry
@@ -120,10 +121,10 @@ class Platform:
         gaps = find_gaps(klines, instruments, day, closed_ms)
         return check_klines(klines, gaps, instruments, day, closed_ms, self.settings.quality)
 
-    @cached_property
     def instruments(self) -> dict[str, Instrument]:
-        """Every instrument of the source, by symbol, with the filters that orders must meet."""
-        return {instrument.symbol: instrument for instrument in self.market.instruments()}
+        """The newest universe in the lake, with the filters that the paper venue enforces."""
+        days = self.lake.days(INSTRUMENTS)
+        return instruments_of(self.lake.read(INSTRUMENTS, days[-1])) if days else {}
 
     def paper_venue(self) -> PaperVenue:
         """The paper venue: it fills from the source's own minute klines, as a real venue would."""
@@ -131,7 +132,7 @@ class Platform:
             self.ledger,
             bars=self._minutes_from,
             costs=self.settings.paper.costs,
-            instruments=self.instruments,
+            instruments=self.instruments(),
             clock=self.clock,
         )
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from decimal import Decimal
 from typing import Any
 
 import polars as pl
 
+from resources.collect import instruments_of
 from trading.model.days import day_at
 from trading.model.instrument import Instrument
 from trading.model.interval import RESAMPLED, Interval
@@ -87,23 +87,8 @@ class LakeReader:
 
 
 def read_instruments(reader: LakeReader) -> dict[str, Instrument]:
-    """The day's instruments by symbol, with exact Decimals."""
-    rows = reader.partition(INSTRUMENTS).with_columns(pl.col("listed_at").dt.timestamp("ms"))
-    return {
-        row["symbol"]: Instrument(
-            symbol=row["symbol"],
-            base=row["base"],
-            quote=row["quote"],
-            tick_size=Decimal(row["tick_size"]),
-            lot_step=Decimal(row["lot_step"]),
-            min_quantity=Decimal(row["min_quantity"]),
-            max_quantity=Decimal(row["max_quantity"]),
-            min_notional=Decimal(row["min_notional"]),
-            listed_at_ms=row["listed_at"],
-            status=row["status"],
-        )
-        for row in rows.iter_rows(named=True)
-    }
+    """The day's instruments by symbol."""
+    return instruments_of(reader.partition(INSTRUMENTS))
 
 
 def read_btc_condition(reader: LakeReader) -> str:

@@ -157,7 +157,8 @@ def _fund(platform: Platform, tx: Transaction, now_ms: int) -> None:
 
 
 def _spreads(platform: Platform, day: date, bar_close_ms: int) -> dict[str, float]:
-    minutes = platform.lake.window(KLINES, day, day)
+    # Shortly after midnight the span lies in the day before.
+    minutes = platform.lake.window(KLINES, day_at(bar_close_ms - _SPREAD_MS), day)
     opened = pl.col("open_time").dt.timestamp("ms")
     recent = minutes.filter(opened >= bar_close_ms - _SPREAD_MS, opened < bar_close_ms)
     return {symbol: spread for symbol, spread in spread_by_symbol(recent).iter_rows() if spread is not None}
