@@ -35,6 +35,8 @@ class FaultSettings:
     ----------
     rate_limit_every, server_error_every, timeout_every
         Every n-th REST request answers 429, answers 503, or first hangs for ``timeout_seconds``.
+    timeout_seconds
+        How long a hanging request hangs.
     corrupt_zip_every
         Every n-th archive file is damaged (its checksum is of the good file).
     retry_after_seconds

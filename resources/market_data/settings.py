@@ -58,6 +58,10 @@ class ArchiveSettings:
         Address under which ``data/spot/daily/klines/…`` lies.
     cache_folder
         Where verified zips are kept; empty keeps none.
+    timeout_seconds
+        Longest wait for one file.
+    concurrency
+        Files in flight at once.
     """
 
     base_url: str = "https://data.binance.vision"
@@ -96,7 +100,14 @@ class SandboxSourceSettings:
 
 @dataclass(frozen=True, slots=True)
 class MarketDataSettings:
-    """Which source market data comes from, and the settings of each."""
+    """Which source market data comes from, and the settings of each.
+
+    Attributes
+    ----------
+    source
+        The sandbox exchange, Binance's REST API, its archive (with REST for what the archive does
+        not have yet), or a folder of files.
+    """
 
     source: Literal["sandbox", "binance", "archive", "files"] = "sandbox"
     binance: BinanceSettings = field(default_factory=BinanceSettings)

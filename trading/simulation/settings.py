@@ -37,6 +37,8 @@ class MarketSettings:
     listings
         Listing moments as ``SYMBOL=2026-01-02T03:00``. Every ninth pair of the catalogue is listed
         some time within the first ``late_listing_days`` unless named here.
+    late_listing_days
+        Days from the origin within which the late ones are listed.
     outages
         Planned silences, beside the random ones.
     venue_outage_probability, symbol_outage_probability
