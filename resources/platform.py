@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import date
 from functools import cached_property, lru_cache
@@ -28,7 +29,7 @@ from resources.settings import (
 )
 from resources.venues.paper.resource import PaperVenue
 from trading.bars.gaps import find_gaps
-from trading.bars.quality import CheckOutcome, check_klines
+from trading.bars.quality import CheckOutcome, check_klines, check_staleness
 from trading.desks.desk import Desk
 from trading.model.canonical import digest
 from trading.model.days import end_ms
@@ -43,6 +44,10 @@ from warehouse.ledger.backend import Ledger, open_ledger
 _SLACK_TOKEN = "TIDEMILL_SLACK_TOKEN"  # noqa: S105 - the name, not the token
 
 
+#: Days whose check outcomes a process keeps.
+_JUDGED_DAYS = 400
+
+
 class Platform:
     """One process's view of the world: lake, ledger, market data, clock, models and channels.
 
@@ -51,6 +56,8 @@ class Platform:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self._seen_ms = 0
+        self._judged: OrderedDict[tuple[object, ...], list[CheckOutcome]] = OrderedDict()
 
     @cached_property
     def lake(self) -> Lake:
@@ -100,7 +107,7 @@ class Platform:
             )
         return channels
 
-    @property
+    @cached_property
     def configuration_hash(self) -> str:
         """Hash of the settings that shape decisions."""
         return digest(configuration_hash_parts(self.settings))
@@ -108,18 +115,37 @@ class Platform:
     def closed_before_ms(self, day: date) -> int:
         """End of what is closed on a day: its midnight, or the newest stored minute while it is open."""
         end = end_ms(day)
-        if end <= self.clock.now_ms():
+        if end > self._seen_ms:  # a day that has once closed stays closed: no need to ask again
+            self._seen_ms = max(self._seen_ms, self.clock.now_ms())
+        if end <= self._seen_ms:
             return end
         newest = self.lake.read(KLINES, day, columns=["open_time"])["open_time"].dt.timestamp("ms").max()
         return end - DAY_MS if newest is None else int(newest) + MINUTE_MS
 
     def judge_klines(self, day: date) -> list[CheckOutcome]:
-        """Every check of one day's klines against its universe."""
-        lake = self.lake
-        klines, instruments = lake.read(KLINES, day), lake.read(INSTRUMENTS, day)
+        """Every check of one day's klines against its universe.
+
+        What a partition holds is judged once; how old the open day's newest kline is, every time.
+        """
         closed_ms = self.closed_before_ms(day)
-        gaps = find_gaps(klines, instruments, day, closed_ms)
-        return check_klines(klines, gaps, instruments, day, closed_ms, self.settings.quality)
+        klines = self.lake.read(KLINES, day)
+        outcomes = self._judge(day, klines, closed_ms)
+        if closed_ms == end_ms(day):
+            return outcomes
+        stale = check_staleness(klines, self.clock.now_ms(), self.settings.quality)
+        return [stale if outcome.name == stale.name else outcome for outcome in outcomes]
+
+    def _judge(self, day: date, klines: pl.DataFrame, closed_ms: int) -> list[CheckOutcome]:
+        stored = [self.lake.info(dataset, day) for dataset in (KLINES, INSTRUMENTS)]
+        key = (day, closed_ms, *(info.sha256 for info in stored if info))
+        if key not in self._judged:
+            instruments = self.lake.read(INSTRUMENTS, day)
+            gaps = find_gaps(klines, instruments, day, closed_ms)
+            quality = self.settings.quality
+            self._judged[key] = check_klines(klines, gaps, instruments, day, closed_ms, quality)
+            if len(self._judged) > _JUDGED_DAYS:
+                self._judged.popitem(last=False)
+        return self._judged[key]
 
     def instruments(self) -> dict[str, Instrument]:
         """The newest universe in the lake, with the filters that the paper venue enforces."""
