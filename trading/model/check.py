@@ -15,6 +15,7 @@ from trading.model.decision import Check
 AT_LEAST = "≥"
 AT_MOST = "≤"
 BELOW = "<"
+ABOVE = ">"
 ONE_OF = "one of"
 NOT_ONE_OF = "not one of"
 MUST_BE = "must be"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from trading.execution.filters import broken_filters, floor_to, quantity_for
-from trading.model.check import at_least, at_most, below, known, must_be
+from trading.model.check import ABOVE, at_least, at_most, below, known, must_be
 from trading.model.decision import Check, Decision
 from trading.model.interval import MINUTE_MS
 from trading.model.snapshot import Snapshot
@@ -71,7 +71,7 @@ def amount(context: Context) -> Check:
     """The wanted amount is a positive number."""
     wanted = context.decision.quote_amount
     positive = wanted.is_finite() and wanted > 0
-    return Check("amount", positive, known(wanted), 0.0, "> 0")
+    return Check("amount", positive, known(wanted), 0.0, ABOVE)
 
 
 def staleness(context: Context) -> Check:
