@@ -148,8 +148,11 @@ def _day_volumes(reader: LakeReader) -> dict[str, float]:
     start_ms = reader.bar_close_ms - 86_400_000
     bars = reader.window(BARS, Interval.M15, 1)
     recent = bars.filter(pl.col("open_time").dt.timestamp("ms") >= start_ms)
-    sums = recent.group_by("symbol").agg(
-        pl.col("quote_volume").sum(), pl.col("quote_volume").count().alias("n")
+    # Summed list by list: a grouped sum adds in an order that depends on the number of processors.
+    sums = (
+        recent.group_by("symbol")
+        .agg(pl.col("quote_volume"), pl.col("quote_volume").count().alias("n"))
+        .with_columns(pl.col("quote_volume").list.sum())
     )
     return dict(sums.filter(pl.col("n") > 0).select("symbol", "quote_volume").iter_rows())
 

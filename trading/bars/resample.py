@@ -50,8 +50,10 @@ def resample(klines: pl.DataFrame, interval: Interval, *, closed_before_ms: int)
             pl.col("high").max(),
             pl.col("low").min(),
             pl.col("close").last(),
-            pl.col("volume").sum(),
-            *(pl.col(name).sum() for name in _OPTIONAL),
+            # Summed bar by bar below: a grouped sum adds in an order that depends on how many rows
+            # and processors there are, and the last digits with it.
+            pl.col("volume"),
+            *(pl.col(name) for name in _OPTIONAL),
             *(pl.col(name).null_count().alias(f"_{name}_nulls") for name in _OPTIONAL),
             pl.len().cast(pl.Int32).alias("minutes"),
         )
@@ -63,8 +65,11 @@ def resample(klines: pl.DataFrame, interval: Interval, *, closed_before_ms: int)
             "high",
             "low",
             "close",
-            "volume",
-            *(pl.when(pl.col(f"_{name}_nulls") == 0).then(pl.col(name)).alias(name) for name in _OPTIONAL),
+            pl.col("volume").list.sum(),
+            *(
+                pl.when(pl.col(f"_{name}_nulls") == 0).then(pl.col(name).list.sum()).alias(name)
+                for name in _OPTIONAL
+            ),
             "minutes",
             (pl.col("minutes") == interval.minutes).alias("complete"),
         )
