@@ -11,6 +11,7 @@ from uuid import uuid4
 import dagster as dg
 
 from pipelines.live import defs
+from pipelines.orphans import end_orphans, process_tags
 from pipelines.outcome import BackfillOutcome, CheckLine, DailyOutcome, Progress, RunLine
 from pipelines.watch import step_listener
 from resources.execution.ticks import tick_id_of
@@ -39,6 +40,7 @@ class Session:
         self.started = time.monotonic()
         self.runs: list[RunLine] = []
         self.checks: list[CheckLine] = []
+        end_orphans(instance)
 
     @property
     def seconds(self) -> float:
@@ -63,7 +65,13 @@ class Session:
         return self._execute("decision", "decide", run_config=config)
 
     def _execute(
-        self, job_name: str, label: str, *, run_config: Mapping[str, Any] | None = None, **options: Any
+        self,
+        job_name: str,
+        label: str,
+        *,
+        run_config: Mapping[str, Any] | None = None,
+        tags: Mapping[str, str] | None = None,
+        **options: Any,
     ) -> bool:
         job = defs.resolve_job_def(job_name)
         begun = time.monotonic()
@@ -75,6 +83,7 @@ class Session:
             raise_on_error=False,
             run_id=run_id,
             run_config={**QUIET, **(run_config or {})},
+            tags={**process_tags(), **(tags or {})},
             **options,
         )
         self.runs.append(
@@ -131,7 +140,9 @@ def _daily(platform: Platform, session: Session, day: date) -> bool:
     if _training_due(session.instance, day):
         before = day - timedelta(days=1)
         session.days("training", before, before, "training")
-    return session.days("daily", day, day, "daily") and session.days("strategy_search", day, day, "strategies")
+    return session.days("daily", day, day, "daily") and session.days(
+        "strategy_search", day, day, "strategies"
+    )
 
 
 def _decide(platform: Platform, session: Session, close_ms: int) -> bool:
@@ -176,7 +187,8 @@ def _first_error(result: dg.ExecuteInProcessResult) -> str:
     for event in result.all_events:
         if event.is_step_failure:
             error = event.step_failure_data.error
-            while error is not None and error.cause is not None:
+            # One level below Dagster's wrapping: the error that was raised, not what it explains.
+            if error is not None and error.cause is not None:
                 error = error.cause
             return f"{event.step_key}: {error.message.strip() if error else event.message}"
     return ""

@@ -9,8 +9,6 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -37,7 +35,7 @@ HISTORY = 4
 LAST_DAY = OPEN_DAY - timedelta(days=1)
 FIRST_DAY = OPEN_DAY - timedelta(days=HISTORY)
 
-_OWN_VARIABLES = ("TIDEMILL_CONFIG", "TIDEMILL_LEDGER_URL", "TIDEMILL_SOURCE", "TIDEMILL_SLACK_TOKEN")
+OWN_VARIABLES = ("TIDEMILL_CONFIG", "TIDEMILL_LEDGER_URL", "TIDEMILL_SOURCE", "TIDEMILL_SLACK_TOKEN")
 
 
 def at(clock: str, day: date = OPEN_DAY) -> int:
@@ -69,7 +67,7 @@ class Home:
     def entered(self) -> Iterator[Platform]:
         """Point this process at the home."""
         with pytest.MonkeyPatch.context() as patch:
-            for name in _OWN_VARIABLES:
+            for name in OWN_VARIABLES:
                 patch.delenv(name, raising=False)
             for name, value in self.environment.items():
                 patch.setenv(name, value)
@@ -82,19 +80,6 @@ class Home:
         """Point this process at the home and open its Dagster instance."""
         with self.entered() as platform, dg.DagsterInstance.get() as instance:
             yield platform, instance
-
-    def process(self, script: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
-        """Run a script in a process of its own that knows nothing but this home."""
-        inherited = {key: value for key, value in os.environ.items() if key not in _OWN_VARIABLES}
-        return subprocess.run(
-            [sys.executable, script, *map(str, arguments)],
-            cwd=ROOT,
-            env=inherited | self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
 
     def copy(self, root: Path, *, ledger: bool = True, ledger_url: str = "") -> Home:
         """A twin in another folder, without runs; without a ledger when asked so.
@@ -167,13 +152,12 @@ def decide(
 
 
 def failure(result: dg.ExecuteInProcessResult) -> str:
-    """The message at the root of the run's first failed step."""
+    """What the run's first failed step says, without Dagster's wrapping."""
     for event in result.all_events:
         if event.is_step_failure:
             error = event.step_failure_data.error
-            while error is not None and error.cause is not None:
-                error = error.cause
-            return error.message if error else ""
+            assert error is not None
+            return (error.cause or error).message
     return ""
 
 
@@ -206,10 +190,15 @@ def built(exchange: EmbeddedSandbox, tmp_path_factory: pytest.TempPathFactory) -
     return Home(root)
 
 
+def twin(home: Home, root: Path, exchange: EmbeddedSandbox, **options: Any) -> Home:
+    """A copy of a home that looks at this process's exchange; see `Home.copy` for the options."""
+    copy = home.copy(root, **options)
+    copy.configure(market_data={"source": "sandbox", "sandbox": {"base_url": exchange.base_url}})
+    return copy
+
+
 @pytest.fixture
 def home(built: Home, exchange: EmbeddedSandbox, tmp_path: Path) -> Home:
     """A twin of the built home for one test, the market's clock at 00:20."""
     exchange.clock.set(at("00:20"))
-    twin = built.copy(tmp_path / "home")
-    twin.configure(market_data={"source": "sandbox", "sandbox": {"base_url": exchange.base_url}})
-    return twin
+    return twin(built, tmp_path / "home", exchange)

@@ -10,6 +10,7 @@ from datetime import date
 import dagster as dg
 
 from pipelines.live import defs
+from pipelines.orphans import end_orphans, process_tags
 from pipelines.runs import QUIET
 from resources.platform import Platform, open_platform
 from trading.errors import FixConfiguration, RetryLater
@@ -52,6 +53,7 @@ def run_live(report: Callable[[BarOutcome], None], *, bars: int | None = None) -
     if interval not in RESAMPLED:
         raise FixConfiguration(f"live.interval {interval.value}: use 15m, 1h, 4h or 1d")
     with dg.DagsterInstance.get() as instance:
+        end_orphans(instance)
         for close_ms in _closes(platform, interval, bars):
             report(trade_bar(platform, instance, close_ms))
 
@@ -65,6 +67,7 @@ def trade_bar(platform: Platform, instance: dg.DagsterInstance, close_ms: int) -
         partition_key=day.isoformat(),
         asset_selection=[dg.AssetKey(name) for name in touched(platform, day, close_ms)],
         run_config=QUIET,
+        tags=process_tags(),
         raise_on_error=False,
     )
     data_seconds = time.monotonic() - begun
@@ -73,6 +76,7 @@ def trade_bar(platform: Platform, instance: dg.DagsterInstance, close_ms: int) -
     decision = defs.resolve_job_def("decision").execute_in_process(
         instance=instance,
         run_config={**QUIET, "ops": {"take_snapshot": {"config": {"bar_close_ms": close_ms}}}},
+        tags=process_tags(),
         raise_on_error=False,
     )
     error = "" if decision.success else f"decision run {decision.run_id} failed"
