@@ -35,6 +35,7 @@ from trading.model.canonical import digest
 from trading.model.days import end_ms
 from trading.model.instrument import Instrument
 from trading.model.interval import DAY_MS, MINUTE_MS
+from trading.model.snapshot import Snapshot
 from trading.ports import Clock, MarketData, Notifier
 from warehouse.datasets.market import INSTRUMENTS, KLINES
 from warehouse.lake.lake import Lake, open_lake
@@ -56,6 +57,8 @@ class Platform:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        #: The newest tick's snapshot by tick id, as stored in the ledger.
+        self.snapshots: dict[str, Snapshot] = {}
         self._seen_ms = 0
         self._judged: OrderedDict[tuple[object, ...], list[CheckOutcome]] = OrderedDict()
 

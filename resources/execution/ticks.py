@@ -118,12 +118,15 @@ def take_snapshot(platform: Platform, bar_close_ms: int, now_ms: int) -> Snapsho
 
 
 def load_snapshot(platform: Platform, tick_id: str) -> Snapshot:
-    """The stored snapshot of a tick; `BadData` when there is none."""
+    """The stored snapshot of a tick; `BadData` when there is none. It never changes, so it is read once."""
+    if tick_id in platform.snapshots:
+        return platform.snapshots[tick_id]
     with platform.ledger.read() as tx:
         stored = snapshots.load(tx, tick_id)
     if stored is None:
         raise BadData(f"tick {tick_id} has no snapshot: run the decision job from its start")
-    return from_json(stored)
+    platform.snapshots = {tick_id: from_json(stored)}
+    return platform.snapshots[tick_id]
 
 
 def commit(

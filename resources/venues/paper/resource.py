@@ -118,8 +118,8 @@ class PaperVenue:
         """The entry after matching against the bars closed by now."""
         order = entry.order
         instrument = self._instruments.get(order.symbol)
-        if order.state.terminal:
-            return entry
+        if order.state.terminal or self._clock.now_ms() < order.not_before_ms + MINUTE_MS:
+            return entry  # nothing more can happen, or no minute that could fill it has closed yet
         if instrument is None:
             return replace(entry, reason=f"resting: filters of {order.symbol} are unknown now")
         try:

@@ -1,0 +1,85 @@
+"""Dagster's own records on SQLite with the connection kept open.
+
+Dagster opens and configures a new engine for every event that it stores, and a new database file for
+every run: most of the time of a small step. One consolidated event log on one pooled engine per process
+cuts a live bar to about half. The tables are Dagster's own, unchanged.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from dagster._core.storage.event_log import ConsolidatedSqliteEventLogStorage
+from dagster._core.storage.runs import SqliteRunStorage
+from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.pool import QueuePool
+
+
+class _Engines:
+    """One engine per process and database: a forked child must not use its parent's connections."""
+
+    def __init__(self) -> None:
+        self._by_process: dict[int, Engine] = {}
+
+    def get(self, url: str) -> Engine:
+        pid = os.getpid()
+        if pid not in self._by_process:
+            engine = create_engine(
+                url,
+                poolclass=QueuePool,
+                pool_size=4,
+                max_overflow=16,
+                connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
+            )
+            # In WAL mode a commit survives a crash of the process; only a power cut may lose the last
+            # events of Dagster's log. Orders and audit live in the ledger, which is not touched here.
+            event.listen(engine, "connect", lambda raw, _: raw.execute("PRAGMA synchronous=NORMAL"))
+            self._by_process[pid] = engine
+        return self._by_process[pid]
+
+    def dispose(self) -> None:
+        engine = self._by_process.pop(os.getpid(), None)
+        if engine is not None:
+            engine.dispose()
+
+
+class PooledEventLogStorage(ConsolidatedSqliteEventLogStorage):
+    """Event log in one database, on one pooled engine per process."""
+
+    _engines: _Engines
+
+    @contextmanager
+    def _connect(self) -> Iterator[Connection]:
+        if "_engines" not in self.__dict__:
+            self._engines = _Engines()
+        with self._engines.get(self._conn_string).begin() as connection:
+            yield connection
+
+    def dispose(self) -> None:
+        """Close the connections; the storage opens new ones if it is used again."""
+        super().dispose()
+        if "_engines" in self.__dict__:
+            self._engines.dispose()
+
+
+class PooledRunStorage(SqliteRunStorage):
+    """Runs and daemon heartbeats on one pooled engine per process."""
+
+    _engines: _Engines
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """A connection inside a transaction, returned to the pool afterwards."""
+        if "_engines" not in self.__dict__:
+            self._engines = _Engines()
+        with self._engines.get(self._conn_string).begin() as connection:
+            yield connection
+
+    def dispose(self) -> None:
+        """Close the connections; the storage opens new ones if it is used again."""
+        super().dispose()
+        if "_engines" in self.__dict__:
+            self._engines.dispose()
