@@ -36,7 +36,9 @@ class TrendDesk:
             owned = any(position.symbol == symbol for position in held)
             rules = [
                 Rule(at_least("rating_4h", self.rating(snapshot, symbol), self.minimum_rating), "rating_low"),
-                Rule(not_one_of("btc_condition", snapshot.btc_condition, ("bearish", "unknown")), "btc_bearish"),
+                Rule(
+                    not_one_of("btc_condition", snapshot.btc_condition, ("bearish", "unknown")), "btc_bearish"
+                ),
                 Rule(must_be("held", "yes" if owned else "no", "no"), "already_held"),
             ]
             amount = slot_amount(snapshot.portfolio.equity, self.slot_fraction)

@@ -39,7 +39,9 @@ def test_the_shipped_configuration_is_valid() -> None:
         ("- a\n- b\n", 1, ["expected sections"]),
     ],
 )
-def test_a_fault_names_file_line_value_and_fix(tmp_path: Path, text: str, line: int, parts: list[str]) -> None:
+def test_a_fault_names_file_line_value_and_fix(
+    tmp_path: Path, text: str, line: int, parts: list[str]
+) -> None:
     path = write(tmp_path, text)
     with pytest.raises(FixConfiguration) as caught:
         load_settings(path)
