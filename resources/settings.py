@@ -30,9 +30,13 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 
 class Section(BaseModel):
-    """Base of every section: unknown keys are errors, values never change after loading."""
+    """Base of every section: unknown keys are errors, values never change after loading.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    What a key means stands below it; `resources.settings_docs` reads that from the source, because
+    reading it on every import of the graph would take longer than all other settings together.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class Universe(Section):

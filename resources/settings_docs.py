@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import inspect
 import re
+import textwrap
 from collections.abc import Iterator
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -73,10 +76,11 @@ def _rows(kind: type, prefix: str) -> Iterator[Row]:
 def _fields(kind: type) -> Iterator[tuple[str, Any, Any, str]]:
     hints = get_type_hints(kind, include_extras=True)
     if issubclass(kind, BaseModel):
+        meanings = _below(kind)
         for name, field in kind.model_fields.items():
             bounds = tuple(field.metadata)
             annotation = Annotated[hints[name], *bounds] if bounds else hints[name]
-            yield name, annotation, field.get_default(call_default_factory=True), field.description or ""
+            yield name, annotation, field.get_default(call_default_factory=True), meanings.get(name, "")
         return
     meanings = _attributes(inspect.getdoc(kind) or "")
     for item in dataclasses.fields(kind):
@@ -84,6 +88,21 @@ def _fields(kind: type) -> Iterator[tuple[str, Any, Any, str]]:
         if item.default_factory is not dataclasses.MISSING:
             default = item.default_factory()
         yield item.name, hints[item.name], default, meanings.get(item.name, "")
+
+
+def _below(kind: type) -> dict[str, str]:
+    """Meanings by name from the strings that stand below the fields of a class."""
+    source = ast.parse(textwrap.dedent(inspect.getsource(kind)))
+    definition = next(node for node in source.body if isinstance(node, ast.ClassDef))
+    return {
+        item.target.id: following.value.value
+        for item, following in pairwise(definition.body)
+        if isinstance(item, ast.AnnAssign)
+        and isinstance(item.target, ast.Name)
+        and isinstance(following, ast.Expr)
+        and isinstance(following.value, ast.Constant)
+        and isinstance(following.value.value, str)
+    }
 
 
 def _attributes(docstring: str) -> dict[str, str]:
