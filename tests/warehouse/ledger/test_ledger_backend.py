@@ -224,6 +224,47 @@ def test_a_foreign_program_on_the_duckdb_file_is_waited_for(tmp_path: Path) -> N
     assert open_ledger(f"duckdb:///{path}").migrate()
 
 
+def test_between_transactions_the_duckdb_file_is_free(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.duckdb"
+    ledger = open_ledger(f"duckdb:///{path}")
+    ledger.migrate()
+    take = "import duckdb, sys; duckdb.connect(sys.argv[1]).close()"
+    assert run_python(take, str(path)).communicate(timeout=60)[1] == ""
+    with pytest.raises(BadData), ledger.transaction() as tx:
+        tx.execute("insert into ledger_identity select * from ledger_identity")
+    assert run_python(take, str(path)).communicate(timeout=60)[1] == "", "after an error, too"
+    assert not path.with_name("ledger.duckdb.wal").exists()
+    assert ledger.migrate() == []
+
+
+_FORK = """
+import os, sys
+from warehouse.ledger.backend import open_ledger
+ledger = open_ledger(sys.argv[1])
+with ledger.transaction() as tx:
+    tx.execute("create table note (id bigint primary key)")
+children = []
+for number in range(4):
+    child = os.fork()
+    if child == 0:
+        ledger = open_ledger(sys.argv[1])
+        with ledger.transaction() as tx:
+            tx.execute("insert into note (id) values (:id)", {"id": number})
+        os._exit(0)
+    children.append(child)
+codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+with ledger.read() as tx:
+    print(codes, [row["id"] for row in tx.query("select id from note order by id")])
+"""
+
+
+def test_forked_children_open_the_ledger_for_themselves(ledger_url: str) -> None:
+    if ledger_url.startswith("postgres"):
+        pytest.skip("a pool belongs to the process that opened it")
+    out, err = run_python(_FORK, ledger_url).communicate(timeout=60)
+    assert out.strip() == "[0, 0, 0, 0] [0, 1, 2, 3]", err
+
+
 def test_a_file_that_is_no_ledger_is_bad_data(tmp_path: Path) -> None:
     (tmp_path / "ledger.duckdb").write_bytes(b"not a database" * 1000)
     ledger = open_ledger(f"duckdb:///{tmp_path}/ledger.duckdb", lock_timeout_seconds=1)
