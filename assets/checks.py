@@ -15,9 +15,10 @@ from resources.platform import PlatformResource
 from trading.bars.quality import CheckOutcome
 from trading.indicators.window import window_start
 from trading.model.days import days_between
-from trading.model.interval import RESAMPLED, Interval
+from trading.model.interval import Interval
 from warehouse.datasets.market import BARS
 from warehouse.datasets.screening import INDICATORS, SCREENER_RATINGS
+from warehouse.lake.lake import Lake
 
 #: Checks of the rows themselves, with what the UI says of each.
 ROW_CHECKS = {
@@ -98,60 +99,54 @@ def _summarise(asset: str, name: str, by_day: dict[date, CheckOutcome]) -> dg.As
     )
 
 
-def _window_check(interval: Interval) -> dg.AssetChecksDefinition:
-    @dg.asset_check(
-        asset=f"indicators_{interval.value}",
-        name="window_complete",
-        description="Every day of the look-back window that the lake has begun is present: no silent hole.",
-        blocking=True,
+#: Made in the step of its asset: a step of its own would cost more than the check.
+WINDOW_COMPLETE = "window_complete"
+RATED_EVERY_BAR = "rated_every_bar"
+
+
+def window_complete_spec(asset: str) -> dg.AssetCheckSpec:
+    """Declare the check that `window_complete` makes."""
+    text = "Every day of the look-back window that the lake has begun is present: no silent hole."
+    return dg.AssetCheckSpec(WINDOW_COMPLETE, asset=asset, blocking=True, description=text)
+
+
+def window_complete(lake: Lake, days: list[date], interval: Interval) -> dg.AssetCheckResult:
+    """Judge the look-back windows of days."""
+    stored = set(lake.days(BARS, interval))
+    first_stored = min(stored)
+    holes = sorted(
+        day
+        for last in days
+        for day in days_between(max(window_start(last, interval), first_stored), last)
+        if day not in stored
     )
-    def window_complete(
-        context: dg.AssetCheckExecutionContext, platform: PlatformResource
-    ) -> dg.AssetCheckResult:
-        stored = set(platform.get().lake.days(BARS, interval))
-        first_stored = min(stored)
-        holes = sorted(
-            day
-            for last in days_of(context)
-            for day in days_between(max(window_start(last, interval), first_stored), last)
-            if day not in stored
-        )
-        return dg.AssetCheckResult(
-            passed=not holes,
-            description=f"{len(set(holes))} day(s) missing; make them with tidemill backfill",
-            metadata={
-                "missing_days": [day.isoformat() for day in sorted(set(holes))[:20]],
-                "first_stored_day": first_stored.isoformat(),
-            },
-        )
-
-    return window_complete
-
-
-def _rows_check(interval: Interval) -> dg.AssetChecksDefinition:
-    @dg.asset_check(
-        asset=f"screener_ratings_{interval.value}",
-        name="rated_every_bar",
-        description="There is one rating row per indicator row.",
-        blocking=True,
+    return dg.AssetCheckResult(
+        check_name=WINDOW_COMPLETE,
+        passed=not holes,
+        description=f"{len(set(holes))} day(s) missing; make them with tidemill backfill",
+        metadata={
+            "missing_days": [day.isoformat() for day in sorted(set(holes))[:20]],
+            "first_stored_day": first_stored.isoformat(),
+        },
     )
-    def rated_every_bar(
-        context: dg.AssetCheckExecutionContext, platform: PlatformResource
-    ) -> dg.AssetCheckResult:
-        lake = platform.get().lake
-        wrong = []
-        for day in days_of(context):
-            bars, ratings = lake.info(INDICATORS, day, interval), lake.info(SCREENER_RATINGS, day, interval)
-            if bars is None or ratings is None or bars.rows != ratings.rows:
-                wrong.append(day.isoformat())
-        return dg.AssetCheckResult(passed=not wrong, metadata={"days_that_differ": wrong[:20]})
-
-    return rated_every_bar
 
 
-CHECKS = [
-    kline_rows,
-    kline_completeness,
-    *(_window_check(interval) for interval in RESAMPLED),
-    *(_rows_check(interval) for interval in RESAMPLED),
-]
+def rated_every_bar_spec(asset: str) -> dg.AssetCheckSpec:
+    """Declare the check that `rated_every_bar` makes."""
+    text = "There is one rating row per indicator row."
+    return dg.AssetCheckSpec(RATED_EVERY_BAR, asset=asset, blocking=True, description=text)
+
+
+def rated_every_bar(lake: Lake, days: list[date], interval: Interval) -> dg.AssetCheckResult:
+    """Compare what is stored of days."""
+    wrong = []
+    for day in days:
+        bars, ratings = lake.info(INDICATORS, day, interval), lake.info(SCREENER_RATINGS, day, interval)
+        if bars is None or ratings is None or bars.rows != ratings.rows:
+            wrong.append(day.isoformat())
+    return dg.AssetCheckResult(
+        check_name=RATED_EVERY_BAR, passed=not wrong, metadata={"days_that_differ": wrong[:20]}
+    )
+
+
+CHECKS = [kline_rows, kline_completeness]

@@ -64,10 +64,12 @@ def write_days(
     *,
     interval: Interval | None = None,
     extra: Mapping[str, Any] | None = None,
+    check: Callable[[list[date]], dg.AssetCheckResult] | None = None,
 ) -> dg.MaterializeResult:
     """Build and write every day of the run in turn, with progress in the log.
 
-    ``extra`` is read after the last day, so that a builder may collect into it.
+    ``extra`` is read after the last day, so that a builder may collect into it; ``check`` then judges what
+    was written.
     """
     days = days_of(context)
     written: list[PartitionInfo] = []
@@ -76,7 +78,7 @@ def write_days(
         frame = build(day)
         written.append(lake.write(dataset, day, frame, interval=interval))
         if time.monotonic() - last_line > PROGRESS_SECONDS:
-            begun = last_line = time.monotonic()
+            last_line = time.monotonic()
             context.log.info(f"{dataset.name}: {len(written)} of {len(days)} days, {day} written")
     metadata = partition_metadata(written[-1], frame.tail(8))
     if len(written) > 1:
@@ -86,4 +88,6 @@ def write_days(
             "size_bytes": sum(info.size_bytes for info in written),
         }
     metadata["computing_seconds"] = round(time.monotonic() - begun, 3)
-    return dg.MaterializeResult(metadata={**metadata, **(extra or {})})
+    return dg.MaterializeResult(
+        metadata={**metadata, **(extra or {})}, check_results=[check(days)] if check else []
+    )

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 import dagster as dg
 import polars as pl
 
+from assets.checks import rated_every_bar, rated_every_bar_spec, window_complete, window_complete_spec
 from assets.declare import lake_asset, write_days
 from resources.platform import PlatformResource
 from trading.indicators import window as indicator_window
@@ -28,6 +29,7 @@ def _indicators(interval: Interval) -> dg.AssetsDefinition:
         group="indicators",
         deps=[f"bars_{interval.value}"],
         kinds={"talib", "parquet"},
+        check_specs=[window_complete_spec(f"indicators_{interval.value}")],
     )
     def indicators(context: dg.AssetExecutionContext, platform: PlatformResource) -> dg.MaterializeResult:
         lake = platform.get().lake
@@ -37,7 +39,10 @@ def _indicators(interval: Interval) -> dg.AssetsDefinition:
             bars = lake.window(BARS, first, day, interval).sort(BARS.key)
             return indicator_window.for_day(bars, day, interval)
 
-        return write_days(context, lake, INDICATORS, build, interval=interval)
+        def check(days: list[date]) -> dg.AssetCheckResult:
+            return window_complete(lake, days, interval)
+
+        return write_days(context, lake, INDICATORS, build, interval=interval, check=check)
 
     return indicators
 
@@ -48,6 +53,7 @@ def _ratings(interval: Interval) -> dg.AssetsDefinition:
         interval=interval,
         group="screening",
         deps=[f"indicators_{interval.value}"],
+        check_specs=[rated_every_bar_spec(f"screener_ratings_{interval.value}")],
     )
     def screener_ratings(
         context: dg.AssetExecutionContext, platform: PlatformResource
@@ -59,7 +65,10 @@ def _ratings(interval: Interval) -> dg.AssetsDefinition:
             rows = lake.window(INDICATORS, first, day, interval).sort(INDICATORS.key)
             return rating_window.for_day(rows, day, interval)
 
-        return write_days(context, lake, SCREENER_RATINGS, build, interval=interval)
+        def check(days: list[date]) -> dg.AssetCheckResult:
+            return rated_every_bar(lake, days, interval)
+
+        return write_days(context, lake, SCREENER_RATINGS, build, interval=interval, check=check)
 
     return screener_ratings
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import statistics
 import sys
-import time
 from datetime import UTC, datetime
 
 import psutil
@@ -22,28 +21,35 @@ def measure(home: Home, bars: int) -> dict[str, object]:
 
 def main(url: str, bars: int) -> None:
     import json
+    import threading
 
-    import dagster as dg
     import httpx
 
-    from apps.live.loop import trade_bar
+    from apps.live.loop import BarOutcome, run_live
     from resources.platform import open_platform
 
-    platform = open_platform()
-    start = int(datetime.fromisoformat(NOW).replace(tzinfo=UTC).timestamp() * 1000) // BAR_MS * BAR_MS
     process = psutil.Process(os.getpid())
-    seconds, memory, failed, orders = [], [], 0, 0
-    with dg.DagsterInstance.get() as instance:
-        for bar in range(1, bars + 1):
-            close_ms = start + bar * BAR_MS
-            httpx.post(f"{url}/sandbox/clock", json={"now_ms": close_ms + 1_000}).raise_for_status()
-            begun = time.monotonic()
-            outcome = trade_bar(platform, instance, close_ms)
-            seconds.append(time.monotonic() - begun)
-            memory.append(process.memory_info().rss / 2**20)
-            failed += not outcome.decided
-            if bar % 25 == 0:
-                print(f"{bar} bars, last {seconds[-1]:.2f} s, {memory[-1]:.0f} MiB", file=sys.stderr)
+    done: list[BarOutcome] = []
+    memory: list[float] = []
+    start = int(datetime.fromisoformat(NOW).replace(tzinfo=UTC).timestamp() * 1000) // BAR_MS * BAR_MS
+
+    def close_next() -> None:
+        """Let the next bar close at the exchange, a second ago."""
+        now_ms = start + (len(done) + 1) * BAR_MS + 1_000
+        httpx.post(f"{url}/sandbox/clock", json={"now_ms": now_ms}).raise_for_status()
+
+    def report(outcome: BarOutcome) -> None:
+        done.append(outcome)
+        memory.append(process.memory_info().rss / 2**20)
+        if len(done) % 25 == 0:
+            print(f"{len(done)} bars, last {outcome.seconds:.2f} s, {memory[-1]:.0f} MiB", file=sys.stderr)
+        close_next()
+
+    threading.Timer(3.0, close_next).start()  # once the loop watches the clock
+    run_live(report, bars=bars)
+    platform = open_platform()
+    seconds = [outcome.seconds for outcome in done]
+    failed = sum(not outcome.decided for outcome in done)
     with platform.ledger.read() as tx:
         orders = tx.query("select count(*) as n from orders")[0]["n"]
     warm = seconds[2:]

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import dagster as dg
 
+from pipelines.instance import open_instance
 from pipelines.live import defs
 from pipelines.orphans import end_orphans, process_tags
 from pipelines.outcome import BackfillOutcome, CheckLine, DailyOutcome, Progress, RunLine
@@ -87,7 +88,7 @@ class Session:
             **options,
         )
         self.runs.append(
-            RunLine(job_name, result.run_id, time.monotonic() - begun, result.success, _first_error(result))
+            RunLine(job_name, result.run_id, time.monotonic() - begun, result.success, first_error(result))
         )
         self.checks += _checks(result)
         return bool(result.success)
@@ -112,7 +113,7 @@ def run_daily(day: date | None, progress: Progress) -> DailyOutcome:
     if day > latest:
         raise BadData(f"--date {day} has not closed: the latest closed day is {latest}")
     close_ms = _decision_close_ms(platform)
-    with dg.DagsterInstance.get() as instance:
+    with open_instance() as instance:
         session = Session(instance, progress)
         decided = _daily(platform, session, day) and day == latest and _decide(platform, session, close_ms)
         return DailyOutcome(
@@ -166,7 +167,7 @@ def run_backfill(first: date, last: date, progress: Progress) -> BackfillOutcome
         raise BadData(f"--from {first} is after --to {last}; swap them")
     if last > latest:
         raise BadData(f"--to {last} has not closed: the latest closed day is {latest}")
-    with dg.DagsterInstance.get() as instance:
+    with open_instance() as instance:
         session = Session(instance, progress)
         session.days("backfill", first, last, "backfill")
         return BackfillOutcome(first, last, tuple(session.runs), tuple(session.checks), session.seconds)
@@ -183,7 +184,8 @@ def _training_due(instance: dg.DagsterInstance, day: date) -> bool:
     return trained is None or date.fromisoformat(trained) < day - timedelta(days=_TRAINING_DAYS)
 
 
-def _first_error(result: dg.ExecuteInProcessResult) -> str:
+def first_error(result: dg.ExecuteInProcessResult) -> str:
+    """What the run's first failed step says; empty when none failed."""
     for event in result.all_events:
         if event.is_step_failure:
             error = event.step_failure_data.error

@@ -50,6 +50,14 @@ class PooledEventLogStorage(ConsolidatedSqliteEventLogStorage):
     """Event log in one database, on one pooled engine per process."""
 
     _engines: _Engines
+    _tables: set[str]
+
+    def has_table(self, table_name: str) -> bool:
+        """Whether the database has a table; a table once seen stays."""
+        known = self.__dict__.setdefault("_tables", set())
+        if table_name not in known and super().has_table(table_name):
+            known.add(table_name)
+        return table_name in known
 
     @contextmanager
     def _connect(self) -> Iterator[Connection]:

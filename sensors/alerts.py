@@ -5,7 +5,7 @@ from datetime import timedelta
 import dagster as dg
 
 from resources.clock import SystemClock
-from resources.execution.alerting import raise_alert
+from resources.execution.alerting import raise_alert, report_failed_run
 from resources.platform import PlatformResource, open_platform
 from trading.alerts.alert import Severity
 from trading.model.days import day_at, start_ms
@@ -21,13 +21,7 @@ DAILY_DEADLINE_MINUTES = 60
 def alert_on_run_failure(context: dg.RunFailureSensorContext) -> None:
     """Send one alert per failed run."""
     run = context.dagster_run
-    raise_alert(
-        open_platform(),
-        key=f"run_failure:{run.run_id}",
-        severity=Severity.CRITICAL,
-        title=f"Run of {run.job_name} failed",
-        body=f"{context.failure_event.message}\nrun {run.run_id}",
-    )
+    report_failed_run(open_platform(), run.job_name, run.run_id, str(context.failure_event.message))
 
 
 @dg.sensor(

@@ -35,6 +35,10 @@ def live(
             print(json.dumps(plain(bar)), flush=True)
             return
         end = f"FAILED: {bar.error}" if bar.error else "decided" if bar.decided else "not decided"
+        if bar.missed:
+            line(
+                f"{bar.missed} bar close(s) passed unused: the bar before took too long, or the process slept"
+            )
         line(f"{moment(bar.bar_close_ms)} UTC  {bar.seconds:5.2f} s (data {bar.data_seconds:.2f} s)  {end}")
 
     line("Waiting for the next bar close; Ctrl-C stops after the bar at work.", stderr=True)

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import gc
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
 
 import dagster as dg
 
+from pipelines.instance import open_instance
 from pipelines.live import defs
 from pipelines.orphans import end_orphans, process_tags
-from pipelines.runs import QUIET
+from pipelines.runs import QUIET, first_error
+from resources.execution.alerting import report_failed_run
 from resources.platform import Platform, open_platform
-from trading.errors import FixConfiguration, RetryLater
-from trading.model.days import day_at
-from trading.model.interval import RESAMPLED, Interval
+from trading.errors import FixConfiguration, RetryLater, TradingError
+from trading.model.days import day_at, start_ms
+from trading.model.interval import DAY_MS, RESAMPLED, Interval
 from warehouse.datasets.market import INSTRUMENTS
 
-#: Longest sleep between two looks at the market's clock.
-_POLL_SECONDS = 0.25
+#: Bounds of the sleep between two looks at the market's clock.
+_LONGEST_POLL_SECONDS = 0.25
+_SHORTEST_POLL_SECONDS = 0.02
 _ALWAYS = ("klines", "kline_gaps", "btc_condition", "fork_scores", "rating_kicks")
 _HOURLY = ("features", "ml_confidence")
 
@@ -28,7 +33,8 @@ _HOURLY = ("features", "ml_confidence")
 class BarOutcome:
     """What the loop did at one bar close.
 
-    ``seconds`` runs from the moment the loop saw the close (plus the settling time) to orders recorded.
+    ``seconds`` runs from the moment the loop saw the close (after the settling time) until orders, fills,
+    books and alerts are recorded; ``missed`` counts the closes that passed since the bar before.
     """
 
     bar_close_ms: int
@@ -36,12 +42,14 @@ class BarOutcome:
     data_seconds: float
     decided: bool
     error: str = ""
+    missed: int = 0
 
 
 def run_live(report: Callable[[BarOutcome], None], *, bars: int | None = None) -> None:
     """Trade until interrupted, or for a number of bars.
 
-    A failed data run means no decision for that bar; the loop goes on with the next one.
+    A failed data run means an alert and no decision for that bar; the loop goes on with the next one,
+    which catches up on the data.
 
     Raises
     ------
@@ -52,63 +60,136 @@ def run_live(report: Callable[[BarOutcome], None], *, bars: int | None = None) -
     interval = platform.settings.live.interval
     if interval not in RESAMPLED:
         raise FixConfiguration(f"live.interval {interval.value}: use 15m, 1h, 4h or 1d")
-    with dg.DagsterInstance.get() as instance:
+    last_ms: int | None = None
+    extended_ms: int | None = None
+    with open_instance() as instance, _settled_memory() as settle:
         end_orphans(instance)
         for close_ms in _closes(platform, interval, bars):
-            report(trade_bar(platform, instance, close_ms))
+            outcome, extended_ms = trade_bar(platform, instance, close_ms, extended_ms)
+            missed = 0 if last_ms is None else (close_ms - last_ms) // interval.milliseconds - 1
+            report(replace(outcome, missed=missed))
+            if last_ms is None:
+                settle()
+            last_ms = close_ms
 
 
-def trade_bar(platform: Platform, instance: dg.DagsterInstance, close_ms: int) -> BarOutcome:
-    """Extend the day's partitions to a bar close, then run the decision job on it."""
+def trade_bar(
+    platform: Platform, instance: dg.DagsterInstance, close_ms: int, extended_ms: int | None = None
+) -> tuple[BarOutcome, int | None]:
+    """Extend the partitions to a bar close, then run the decision job on it.
+
+    Parameters
+    ----------
+    extended_ms
+        Close up to which the partitions were extended before; None when that is not known.
+
+    Returns
+    -------
+    tuple
+        What was done, and the close up to which the partitions are extended now.
+    """
     begun = time.monotonic()
-    day = day_at(close_ms - 1)
-    data = defs.resolve_job_def("intraday").execute_in_process(
-        instance=instance,
-        partition_key=day.isoformat(),
-        asset_selection=[dg.AssetKey(name) for name in touched(platform, day, close_ms)],
-        run_config=QUIET,
-        tags=process_tags(),
-        raise_on_error=False,
-    )
+    for until_ms in _steps(close_ms, extended_ms):
+        data = _run(
+            "intraday",
+            instance,
+            partition_key=day_at(until_ms - 1).isoformat(),
+            asset_selection=[dg.AssetKey(name) for name in touched(platform, until_ms, extended_ms)],
+        )
+        if not data.success:
+            spent = time.monotonic() - begun
+            return BarOutcome(close_ms, spent, spent, False, _failed(platform, data)), extended_ms
+        extended_ms = until_ms
     data_seconds = time.monotonic() - begun
-    if not data.success:
-        return BarOutcome(close_ms, data_seconds, data_seconds, False, f"data run {data.run_id} failed")
-    decision = defs.resolve_job_def("decision").execute_in_process(
-        instance=instance,
-        run_config={**QUIET, "ops": {"take_snapshot": {"config": {"bar_close_ms": close_ms}}}},
-        tags=process_tags(),
-        raise_on_error=False,
+    decision = _run(
+        "decision", instance, run_config={"ops": {"take_snapshot": {"config": {"bar_close_ms": close_ms}}}}
     )
-    error = "" if decision.success else f"decision run {decision.run_id} failed"
-    return BarOutcome(close_ms, time.monotonic() - begun, data_seconds, bool(decision.success), error)
+    error = "" if decision.success else _failed(platform, decision)
+    spent = time.monotonic() - begun
+    return BarOutcome(close_ms, spent, data_seconds, bool(decision.success), error), extended_ms
 
 
-def touched(platform: Platform, day: date, close_ms: int) -> list[str]:
-    """Assets that a bar close changes: those of the intervals that close with it."""
-    closing = [interval for interval in RESAMPLED if close_ms % interval.milliseconds == 0]
+def touched(platform: Platform, close_ms: int, extended_ms: int | None) -> list[str]:
+    """Assets that change between two closes of a day: those of the intervals that closed meanwhile."""
+    closed = [
+        interval
+        for interval in RESAMPLED
+        if extended_ms is None or close_ms // interval.milliseconds > extended_ms // interval.milliseconds
+    ]
     names = list(_ALWAYS)
-    if platform.lake.info(INSTRUMENTS, day) is None:
+    if platform.lake.info(INSTRUMENTS, day_at(close_ms - 1)) is None:
         names.append("instruments")
-    for interval in closing:
+    for interval in closed:
         names += [f"{stem}_{interval.value}" for stem in ("bars", "indicators", "screener_ratings")]
-    if Interval.H1 in closing:
+    if Interval.H1 in closed:
         names += _HOURLY
     return names
 
 
+def _steps(close_ms: int, extended_ms: int | None) -> list[int]:
+    """Closes to extend to: the end of the day before first, when its last bars were missed."""
+    midnight_ms = start_ms(day_at(close_ms - 1))
+    missed = extended_ms is not None and midnight_ms - DAY_MS < extended_ms < midnight_ms
+    return [midnight_ms, close_ms] if missed else [close_ms]
+
+
+def _run(
+    job: str,
+    instance: dg.DagsterInstance,
+    *,
+    run_config: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> dg.ExecuteInProcessResult:
+    return defs.resolve_job_def(job).execute_in_process(
+        instance=instance,
+        run_config={**QUIET, **(run_config or {})},
+        tags=process_tags(),
+        raise_on_error=False,
+        **options,
+    )
+
+
+def _failed(platform: Platform, run: dg.ExecuteInProcessResult) -> str:
+    """Tell people, in the same words as the daemon's sensor would, and go on whatever comes of it."""
+    name, cause = run.dagster_run.job_name, first_error(run)
+    try:
+        report_failed_run(platform, name, run.run_id, cause)
+    except TradingError as error:
+        cause = f"{cause} (and no alert: {error})"
+    return f"{name} run {run.run_id} failed: {cause}"
+
+
+@contextmanager
+def _settled_memory() -> Iterator[Callable[[], None]]:
+    """Offer a function to call once all is loaded: the collector then no longer looks through it.
+
+    That would cost a tenth of every bar.
+    """
+
+    def settle() -> None:
+        gc.collect()
+        gc.freeze()
+
+    try:
+        yield settle
+    finally:
+        gc.unfreeze()
+
+
 def _closes(platform: Platform, interval: Interval, bars: int | None) -> Iterator[int]:
-    """Bar closes as they come; a close that passed while the loop was busy is skipped for the newest."""
+    """Bar closes as they come; of those that passed while the loop was busy, only the newest."""
     step = interval.milliseconds
-    last = platform.clock.now_ms() // step * step
+    last = _now(platform) // step * step
+    settle_ms = int(platform.settings.live.settle_seconds * 1000)
     count = 0
     while bars is None or count < bars:
-        newest = _now(platform) // step * step
+        now_ms = _now(platform)
+        newest = (now_ms - settle_ms) // step * step
         if newest <= last:
-            time.sleep(_POLL_SECONDS)
+            # Ever more often towards the close, so that it is seen at once.
+            remaining = (last + step + settle_ms - now_ms) / 1000
+            time.sleep(min(max(remaining / 2, _SHORTEST_POLL_SECONDS), _LONGEST_POLL_SECONDS))
             continue
-        settled_ms = newest + int(platform.settings.live.settle_seconds * 1000)
-        while _now(platform) < settled_ms:
-            time.sleep(_POLL_SECONDS)
         last, count = newest, count + 1
         yield newest
 

@@ -58,7 +58,7 @@ def _forwards(
     backing: Backing, symbol: str, interval: Interval, now_ms: int, first: int, last: int
 ) -> Iterator[pl.DataFrame]:
     for day_ms in range(first // DAY_MS * DAY_MS, last + 1, DAY_MS):
-        yield _within(_day(backing, symbol, interval, now_ms, day_ms), first, last)
+        yield _within(_day(backing, symbol, interval, now_ms, day_ms, last), first, last)
 
 
 def _backwards(
@@ -66,7 +66,7 @@ def _backwards(
 ) -> Iterator[pl.DataFrame]:
     oldest = backing.start_ms // DAY_MS * DAY_MS
     for day_ms in range(last // DAY_MS * DAY_MS, oldest - 1, -DAY_MS):
-        yield _within(_day(backing, symbol, interval, now_ms, day_ms), oldest, last)
+        yield _within(_day(backing, symbol, interval, now_ms, day_ms, last), oldest, last)
 
 
 def _within(bars: pl.DataFrame, first: int, last: int) -> pl.DataFrame:
@@ -75,9 +75,12 @@ def _within(bars: pl.DataFrame, first: int, last: int) -> pl.DataFrame:
     return bars.slice(begin, max(0, end - begin))
 
 
-def _day(backing: Backing, symbol: str, interval: Interval, now_ms: int, day_ms: int) -> pl.DataFrame:
+def _day(
+    backing: Backing, symbol: str, interval: Interval, now_ms: int, day_ms: int, last: int
+) -> pl.DataFrame:
     minutes = backing.day(symbol, day_ms)
-    if now_ms < day_ms + DAY_MS:
+    only_closed = interval is Interval.M1 and last < now_ms // MINUTE_MS * MINUTE_MS
+    if now_ms < day_ms + DAY_MS and not only_closed:
         minutes = visible(minutes, now_ms)
     return _bars(minutes, interval)
 

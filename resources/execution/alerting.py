@@ -47,6 +47,17 @@ def raise_alert(platform: Platform, *, key: str, severity: Severity, title: str,
     return routing
 
 
+def report_failed_run(platform: Platform, job_name: str, run_id: str, cause: str) -> Routing:
+    """Tell people of a failed run, once, whoever sees it first."""
+    return raise_alert(
+        platform,
+        key=f"run_failure:{run_id}",
+        severity=Severity.CRITICAL,
+        title=f"Run of {job_name} failed",
+        body=f"{cause}\nrun {run_id}",
+    )
+
+
 def _deliver(platform: Platform, alert: Alert, alert_id: str) -> None:
     results = deliver(alert, platform.notifiers)
     with platform.ledger.transaction() as tx:

@@ -6,6 +6,7 @@ memory, and attaches the file for the length of a transaction.
 
 from __future__ import annotations
 
+import atexit
 import os
 import random
 import re
@@ -247,3 +248,5 @@ def _stop_all() -> None:
 
 # A forked child opens the ledger anew, and could not even discard a DuckDB that its parent started.
 os.register_at_fork(before=_stop_all)
+# At exit DuckDB's library complains of what is still alive.
+atexit.register(_stop_all)

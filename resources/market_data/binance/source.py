@@ -12,7 +12,7 @@ import polars as pl
 from resources.market_data.binance import parse
 from resources.market_data.binance.client import BinanceClient, Surroundings
 from resources.market_data.binance.errors import UnknownSymbol
-from resources.market_data.columns import ordered, require_known
+from resources.market_data.columns import require_known
 from resources.market_data.settings import BinanceSettings
 from trading.model.instrument import Instrument
 from trading.model.interval import MINUTE_MS
@@ -65,7 +65,7 @@ class BinanceMarketData:
 
         def first(symbol: str) -> int | None:
             page = self._page(symbol, {"startTime": 0, "limit": 1})
-            return None if page.is_empty() else int(page["open_time"].dt.epoch("ms")[0])
+            return None if page.is_empty() else int(page["open_time"][0])
 
         unknown = [symbol for symbol in dict.fromkeys(symbols) if self._listed.get(symbol) is None]
         self._listed.update(zip(unknown, self._each(first, unknown), strict=True))
@@ -103,7 +103,7 @@ class BinanceMarketData:
             require_known(symbols, [item.symbol for item in self._known()], self.name)
             raise
         inside = pl.col("open_time").dt.epoch("ms").is_between(start_ms, closed_ms, closed="left")
-        return ordered(pages).filter(inside)
+        return parse.klines(pages, self.name).filter(inside)
 
     def close(self) -> None:
         """Close the connections."""
@@ -118,7 +118,7 @@ class BinanceMarketData:
             "/api/v3/klines", {"symbol": symbol, "interval": "1m", **bounds}, weight=_KLINES_WEIGHT
         )
         missing = tuple(filter(None, response.headers.get("X-Tidemill-Missing", "").split(",")))
-        return parse.klines(response.content, symbol, self.name, missing)
+        return parse.page(response.content, symbol, missing)
 
     def _each(self, call: Callable[[_Item], _Result], items: Sequence[_Item]) -> list[_Result]:
         """Results in order; the first failure cancels what has not started."""

@@ -62,6 +62,12 @@ def test_bars_across_midnight_and_one_that_fails(live_home: Home, exchange: Embe
         assert [outcome.bar_close_ms for outcome in done] == CLOSES
         assert [outcome.decided for outcome in done] == [True, True, False, True]
         assert "failed" in done[2].error
+        assert [outcome.missed for outcome in done] == [0, 0, 0, 0]
+        (alert,) = rows(
+            platform.ledger, "select severity, body from alerts where title = 'Run of intraday failed'"
+        )
+        assert alert["severity"] == "critical"
+        assert str(damaged) in alert["body"]
         ticks = rows(platform.ledger, "select bar_close_ms from snapshots order by bar_close_ms")
         assert [row["bar_close_ms"] for row in ticks] == [at("00:15"), CLOSES[0], CLOSES[1], CLOSES[3]]
         for close_ms in (CLOSES[0], CLOSES[1], CLOSES[3]):
@@ -74,6 +80,30 @@ def test_bars_across_midnight_and_one_that_fails(live_home: Home, exchange: Embe
         assert chain(platform.ledger).intact
     assert bars_of(live_home, "15m", OPEN_DAY) == 4 * 96
     assert bars_of(live_home, "1h", OPEN_DAY) == 4 * 24
+    assert bars_of(live_home, "1d", OPEN_DAY) == 4
+    assert bars_of(live_home, "15m", NEXT_DAY) == 4 * 2
+
+
+def test_closes_that_were_missed_are_caught_up_with(live_home: Home, exchange: EmbeddedSandbox) -> None:
+    """An hour's close and a midnight pass while a bar is at work: their bars are made all the same."""
+    closes = [at("22:45"), at("23:30"), at("00:30", NEXT_DAY)]
+    done: list[BarOutcome] = []
+
+    def report(outcome: BarOutcome) -> None:
+        done.append(outcome)
+        if len(done) < len(closes):
+            exchange.clock.set(closes[len(done)] + 90_000)
+
+    exchange.clock.set(closes[0] - 1_000)
+    with live_home.entered():
+        run(lambda: run_live(report, bars=len(closes)), lambda: exchange.clock.set(closes[0] + 90_000))
+    assert [(outcome.bar_close_ms, outcome.missed, outcome.error) for outcome in done] == [
+        (closes[0], 0, ""),
+        (closes[1], 2, ""),
+        (closes[2], 3, ""),
+    ]
+    assert bars_of(live_home, "1h", OPEN_DAY) == 4 * 24
+    assert bars_of(live_home, "4h", OPEN_DAY) == 4 * 6
     assert bars_of(live_home, "1d", OPEN_DAY) == 4
     assert bars_of(live_home, "15m", NEXT_DAY) == 4 * 2
 

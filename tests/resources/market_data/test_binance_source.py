@@ -201,6 +201,13 @@ def test_the_weight_budget_waits_for_the_next_minute() -> None:
     assert waits.slept == [40.0, 60.0]
 
 
+def read(content: bytes) -> pl.DataFrame:
+    """One page of BTCUSDT between two good pages of others, so that the right one must be named."""
+    good = b'[[1600000020000,"1","1","1","1","0",1600000079999,"0",0,"0","0","0"]]'
+    pages = [parse.page(good, "AAAUSDT"), parse.page(content, "BTCUSDT"), parse.page(good, "ZZZUSDT")]
+    return parse.klines(pages, "binance").filter(pl.col("symbol") == "BTCUSDT")
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -216,15 +223,15 @@ def test_the_weight_budget_waits_for_the_next_minute() -> None:
 def test_a_malformed_row_is_named(shared: Path, change: Callable[[Any], object], message: str) -> None:
     file = shared / "fixtures/binance/nautilus_py/http_responses/http_spot_market_klines.json"
     rows = json.loads(file.read_text())
-    assert parse.klines(json.dumps(rows).encode(), "BTCUSDT", "binance").height == len(rows)
+    assert read(json.dumps(rows).encode()).height == len(rows)
     change(rows[1])
     with pytest.raises(BadData, match=message):
-        parse.klines(json.dumps(rows).encode(), "BTCUSDT", "binance")
+        read(json.dumps(rows).encode())
 
 
 def test_recorded_klines_parse_to_the_letter(shared: Path) -> None:
     file = shared / "fixtures/binance/nautilus_py/http_responses/http_spot_market_klines.json"
-    first = parse.klines(file.read_bytes(), "BTCUSDT", "binance").row(0, named=True)
+    first = read(file.read_bytes()).row(0, named=True)
     assert first["open_time"] == datetime(2021, 10, 22, 23, 3, tzinfo=UTC)
     assert (first["open"], first["high"], first["low"], first["close"]) == (
         60685.22,
@@ -243,7 +250,7 @@ def test_recorded_klines_parse_to_the_letter(shared: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"<html>", b'{"a":1}', b"[[1,2"])
 def test_an_answer_that_is_no_list_is_bad_data(content: bytes) -> None:
     with pytest.raises(BadData, match="klines of BTCUSDT"):
-        parse.klines(content, "BTCUSDT", "binance")
+        read(content)
 
 
 def test_recorded_exchange_info_parses(shared: Path) -> None:
