@@ -53,6 +53,7 @@ def main(url: str, bars: int) -> None:
     with platform.ledger.read() as tx:
         orders = tx.query("select count(*) as n from orders")[0]["n"]
     warm = seconds[2:]
+    hourly = [outcome.seconds for outcome in done[2:] if outcome.bar_close_ms % (4 * BAR_MS) == 0]
     quarter = max(len(memory) // 4, 1)
     print(
         json.dumps(
@@ -63,6 +64,7 @@ def main(url: str, bars: int) -> None:
                 "orders": orders,
                 "p50_seconds": round(statistics.median(warm), 2),
                 "p95_seconds": round(statistics.quantiles(warm, n=20)[18], 2),
+                "p50_seconds_at_full_hours": round(statistics.median(hourly), 2),
                 "max_seconds": round(max(warm), 2),
                 "first_bar_seconds": round(seconds[0], 2),
                 "memory_after_first_quarter_mib": round(memory[quarter]),

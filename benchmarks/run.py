@@ -6,6 +6,7 @@ import argparse
 import json
 import platform
 import tempfile
+import time
 from pathlib import Path
 
 import psutil
@@ -19,7 +20,7 @@ def main() -> None:
     parser.add_argument("--bars", type=int, default=120, help="bars of the live loop (500 for the long run)")
     parser.add_argument("--output", type=Path, help="also write the figures to this JSON file")
     arguments = parser.parse_args()
-    figures: dict[str, object] = {"machine": _machine(), "import": imports.measure()}
+    figures: dict[str, object] = {"machine": _machine(), "noise": _noise(), "import": imports.measure()}
     _show(figures)
     with tempfile.TemporaryDirectory() as folder, sandbox_home(Path(folder)) as home:
         for name, result in (
@@ -28,7 +29,8 @@ def main() -> None:
             ("live", lambda: live.measure(home, arguments.bars)),
         ):
             figures[name] = result()
-            _show({name: figures[name]})
+            figures[f"noise_after_{name}"] = _noise()
+            _show({name: figures[name], "noise": figures[f"noise_after_{name}"]})
     if arguments.output:
         arguments.output.write_text(json.dumps(figures, indent=1))
 
@@ -49,6 +51,18 @@ def _machine() -> dict[str, object]:
         "memory_gib": memory,
         "python": platform.python_version(),
     }
+
+
+def _noise() -> dict[str, float]:
+    """How long one fixed loop takes, best and worst of ten: what the machine's neighbours cost."""
+    seconds = []
+    for _ in range(10):
+        begun = time.perf_counter()
+        counts: dict[int, int] = {}
+        for number in range(1_000_000):
+            counts[number & 1023] = counts.get(number & 511, 0) + number
+        seconds.append(time.perf_counter() - begun)
+    return {"best_seconds": round(min(seconds), 3), "worst_seconds": round(max(seconds), 3)}
 
 
 def _show(figures: dict[str, object]) -> None:

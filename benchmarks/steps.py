@@ -20,28 +20,31 @@ def main() -> None:
 
 
 def _steps(instance: dg.DagsterInstance, run_id: str, job: str) -> list[dict[str, object]]:
+    """Steps of a run; computing is what an asset says of itself, else the time to the step's first output."""
     started: dict[str, float] = {}
+    first_output: dict[str, float] = {}
     computing: dict[str, float] = {}
     rows = []
     for entry in instance.all_logs(run_id):
         event = entry.dagster_event
         if event is None or event.step_key is None:
             continue
+        step = event.step_key
         if event.event_type is dg.DagsterEventType.STEP_START:
-            started[event.step_key] = entry.timestamp
+            started[step] = entry.timestamp
+        if event.event_type is dg.DagsterEventType.STEP_OUTPUT:
+            first_output.setdefault(step, entry.timestamp)
         if event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION:
             metadata = event.step_materialization_data.materialization.metadata
             if "computing_seconds" in metadata:
-                computing[event.step_key] = float(metadata["computing_seconds"].value)
+                computing[step] = float(metadata["computing_seconds"].value)
         if event.event_type is dg.DagsterEventType.STEP_SUCCESS:
-            seconds = entry.timestamp - started[event.step_key]
-            own = computing.get(
-                event.step_key, seconds if event.is_step_event and "kline" in event.step_key else 0.0
-            )
+            seconds = entry.timestamp - started[step]
+            own = computing.get(step, first_output.get(step, entry.timestamp) - started[step])
             rows.append(
                 {
                     "job": job,
-                    "step": event.step_key,
+                    "step": step,
                     "step_seconds": round(seconds, 3),
                     "computing_seconds": round(min(own, seconds), 3),
                 }
