@@ -60,7 +60,7 @@ class Platform:
         #: The newest tick's snapshot by tick id, as stored in the ledger.
         self.snapshots: dict[str, Snapshot] = {}
         self._seen_ms = 0
-        self._judged: OrderedDict[tuple[object, ...], list[CheckOutcome]] = OrderedDict()
+        self._judged: OrderedDict[date, tuple[tuple[object, ...], list[CheckOutcome]]] = OrderedDict()
 
     @cached_property
     def lake(self) -> Lake:
@@ -140,15 +140,17 @@ class Platform:
 
     def _judge(self, day: date, klines: pl.DataFrame, closed_ms: int) -> list[CheckOutcome]:
         stored = [self.lake.info(dataset, day) for dataset in (KLINES, INSTRUMENTS)]
-        key = (day, closed_ms, *(info.sha256 for info in stored if info))
-        if key not in self._judged:
+        key = (closed_ms, *(info.sha256 for info in stored if info))
+        known, outcomes = self._judged.get(day, (None, []))
+        if known != key:
             instruments = self.lake.read(INSTRUMENTS, day)
             gaps = find_gaps(klines, instruments, day, closed_ms)
             quality = self.settings.quality
-            self._judged[key] = check_klines(klines, gaps, instruments, day, closed_ms, quality)
+            outcomes = check_klines(klines, gaps, instruments, day, closed_ms, quality)
+            self._judged[day] = (key, outcomes)
             if len(self._judged) > _JUDGED_DAYS:
                 self._judged.popitem(last=False)
-        return self._judged[key]
+        return outcomes
 
     def instruments(self) -> dict[str, Instrument]:
         """The newest universe in the lake, with the filters that the paper venue enforces."""
