@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -41,6 +42,7 @@ def live(
             )
         line(f"{moment(bar.bar_close_ms)} UTC  {bar.seconds:5.2f} s (data {bar.data_seconds:.2f} s)  {end}")
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service is stopped like a terminal
     line("Waiting for the next bar close; Ctrl-C stops after the bar at work.", stderr=True)
     try:
         run_live(report, bars=for_bars)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import gc
+import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import dagster as dg
@@ -49,24 +52,45 @@ def run_live(report: Callable[[BarOutcome], None], *, bars: int | None = None) -
     """Trade until interrupted, or for a number of bars.
 
     A failed data run means an alert and no decision for that bar; the loop goes on with the next one,
-    which catches up on the data.
+    which catches up on the data. An interrupt ends the loop after the bar at work: the bars are traded in
+    a thread of their own, because Dagster would let an interrupt break into a step.
+
+    Parameters
+    ----------
+    report
+        Called with each bar's outcome, in that thread.
 
     Raises
     ------
     FixConfiguration
         If ``live.interval`` is shorter than 15 minutes.
+    KeyboardInterrupt
+        After the bar at work, when the process was interrupted.
     """
     platform = open_platform()
     interval = platform.settings.live.interval
     if interval not in RESAMPLED:
         raise FixConfiguration(f"live.interval {interval.value}: use 15m, 1h, 4h or 1d")
+    stop = threading.Event()
+    with ThreadPoolExecutor(1, thread_name_prefix="live") as thread:
+        trading = thread.submit(_trade, platform, report, islice(_closes(platform, stop), bars))
+        try:
+            trading.result()
+        except BaseException:
+            stop.set()
+            trading.result()
+            raise
+
+
+def _trade(platform: Platform, report: Callable[[BarOutcome], None], closes: Iterable[int]) -> None:
+    step = platform.settings.live.interval.milliseconds
     last_ms: int | None = None
     extended_ms: int | None = None
     with open_instance() as instance, _settled_memory() as settle:
         end_orphans(instance)
-        for close_ms in _closes(platform, interval, bars):
+        for close_ms in closes:
             outcome, extended_ms = trade_bar(platform, instance, close_ms, extended_ms)
-            missed = 0 if last_ms is None else (close_ms - last_ms) // interval.milliseconds - 1
+            missed = 0 if last_ms is None else (close_ms - last_ms) // step - 1
             report(replace(outcome, missed=missed))
             if last_ms is None:
                 settle()
@@ -176,27 +200,24 @@ def _settled_memory() -> Iterator[Callable[[], None]]:
         gc.unfreeze()
 
 
-def _closes(platform: Platform, interval: Interval, bars: int | None) -> Iterator[int]:
+def _closes(platform: Platform, stop: threading.Event) -> Iterator[int]:
     """Bar closes as they come; of those that passed while the loop was busy, only the newest."""
-    step = interval.milliseconds
-    last = _now(platform) // step * step
+    step = platform.settings.live.interval.milliseconds
     settle_ms = int(platform.settings.live.settle_seconds * 1000)
-    count = 0
-    while bars is None or count < bars:
-        now_ms = _now(platform)
-        newest = (now_ms - settle_ms) // step * step
-        if newest <= last:
-            # Ever more often towards the close, so that it is seen at once.
-            remaining = (last + step + settle_ms - now_ms) / 1000
-            time.sleep(min(max(remaining / 2, _SHORTEST_POLL_SECONDS), _LONGEST_POLL_SECONDS))
-            continue
-        last, count = newest, count + 1
-        yield newest
-
-
-def _now(platform: Platform) -> int:
-    while True:
+    last: int | None = None
+    while not stop.is_set():
         try:
-            return platform.clock.now_ms()
+            now_ms = platform.clock.now_ms()
         except RetryLater as busy:
-            time.sleep(min(busy.retry_after_seconds or 1.0, 30.0))
+            stop.wait(min(busy.retry_after_seconds or 1.0, 30.0))
+            continue
+        newest = (now_ms - settle_ms) // step * step
+        if last is None:
+            last = now_ms // step * step
+        if newest > last:
+            last = newest
+            yield newest
+            continue
+        # Ever more often towards the close, so that it is seen at once.
+        remaining = (last + step + settle_ms - now_ms) / 1000
+        stop.wait(min(max(remaining / 2, _SHORTEST_POLL_SECONDS), _LONGEST_POLL_SECONDS))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -106,6 +109,28 @@ def test_closes_that_were_missed_are_caught_up_with(live_home: Home, exchange: E
     assert bars_of(live_home, "4h", OPEN_DAY) == 4 * 6
     assert bars_of(live_home, "1d", OPEN_DAY) == 4
     assert bars_of(live_home, "15m", NEXT_DAY) == 4 * 2
+
+
+def test_an_interrupt_lets_the_bar_at_work_end(live_home: Home, exchange: EmbeddedSandbox) -> None:
+    done: list[BarOutcome] = []
+
+    def begin() -> None:
+        exchange.clock.set(at("23:45") + 90_000)
+        for _ in range(600):  # until the bar is at work
+            if partition(live_home, "kline_gaps", OPEN_DAY).stat().st_mtime_ns > before:
+                break
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    exchange.clock.set(at("23:45") - 1_000)
+    before = partition(live_home, "kline_gaps", OPEN_DAY).stat().st_mtime_ns
+    with live_home.entered() as platform:
+        with pytest.raises(KeyboardInterrupt):
+            run(lambda: run_live(done.append), begin)
+        assert [(outcome.bar_close_ms, outcome.decided, outcome.error) for outcome in done] == [
+            (at("23:45"), True, "")
+        ]
+        assert chain(platform.ledger).intact
 
 
 def test_an_interval_below_fifteen_minutes_is_refused(live_home: Home) -> None:
