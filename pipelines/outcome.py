@@ -32,6 +32,11 @@ class CheckLine:
     severity: str
     description: str
 
+    @property
+    def effect(self) -> str:
+        """What a failure did: a blocking check whose finding is mild only warns."""
+        return "stopped what follows" if self.blocking and self.severity == "ERROR" else "warned"
+
 
 @dataclass(frozen=True, slots=True)
 class DailyOutcome:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from apps.cli.rate import label_text
 
 if TYPE_CHECKING:
     from apps.cli.summary import DailySummary
+    from pipelines.outcome import CheckLine
 
 
 def print_summary(summary: DailySummary) -> None:
@@ -23,7 +24,7 @@ def print_summary(summary: DailySummary) -> None:
     )
     for problem in summary.problems:
         line(f"  {problem}", style="red")
-    for part in (_data, _checks, _ratings, _candidates, _decisions, _orders, _account, _strategies, _closing):
+    for part in (_data, _judged, _ratings, _candidates, _decisions, _orders, _account, _strategies, _closing):
         print_part: Callable[[DailySummary], None] = part
         print_part(summary)
 
@@ -38,14 +39,20 @@ def _data(summary: DailySummary) -> None:
     line(f"Gaps: {holes or 'none'}")
 
 
-def _checks(summary: DailySummary) -> None:
-    line(f"Checks: {summary.checks_passed} passed, {len(summary.checks_failed)} failed")
-    if summary.checks_failed:
+def checks(passed: int, failed: Sequence[CheckLine]) -> None:
+    """How many checks passed, and what those that failed found and did."""
+    warned = sum(item.effect == "warned" for item in failed)
+    line(f"Checks: {passed} passed, {warned} warned, {len(failed) - warned} failed")
+    if failed:
         table(
-            "Failed checks",
-            ("asset", "check", "blocks", "what"),
-            [(item.asset, item.check, item.blocking, item.description) for item in summary.checks_failed],
+            "Findings",
+            ("asset", "check", "effect", "what"),
+            [(item.asset, item.check, item.effect, item.description) for item in failed],
         )
+
+
+def _judged(summary: DailySummary) -> None:
+    checks(summary.checks_passed, summary.checks_failed)
 
 
 def _ratings(summary: DailySummary) -> None:

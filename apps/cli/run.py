@@ -11,6 +11,7 @@ import typer
 
 from apps.cli.boundary import FAILED
 from apps.cli.output import Json, line, print_json, table
+from apps.cli.render import checks
 
 if TYPE_CHECKING:
     from pipelines.outcome import BackfillOutcome
@@ -126,7 +127,4 @@ def _print(outcome: BackfillOutcome) -> None:
     for run in outcome.runs:
         line(f"  {run.job} {run.run_id[:8]}: {run.seconds:.1f} s" + (f", {run.error}" if run.error else ""))
     failed = [check for check in outcome.checks if not check.passed]
-    line(f"Checks: {len(outcome.checks) - len(failed)} passed, {len(failed)} failed")
-    if failed:
-        rows = [(item.asset, item.check, item.blocking, item.description) for item in failed]
-        table("Failed checks", ("asset", "check", "blocks", "what"), rows)
+    checks(len(outcome.checks) - len(failed), failed)

@@ -116,7 +116,7 @@ def test_the_summary_tells_the_day_in_the_order_of_a_trader(
         "2025-12-30: the daily run completed (files)",
         "Bars ingested: 4 of 1m (2 symbols)",
         "Gaps: venue 4 min in 2 hole(s) of 2 symbol(s)",
-        "Checks: 1 passed, 1 failed",
+        "Checks: 1 passed, 1 warned, 0 failed",
         "1 minute(s) moved by more than 30%",
         "ETHUSDT   Strong Buy   +0.750   +0.125",
         "Candidates of the fork desk",
@@ -229,7 +229,7 @@ def test_backfill_reports_runs_checks_and_what_the_lake_holds(
     assert result.exit_code == 0
     assert asked == [(date(2025, 12, 1), DAY)]
     assert "Backfill of 30 day(s), 2025-12-01 to 2025-12-30, completed in 9.5 s" in result.stdout
-    assert "Checks: 1 passed, 1 failed" in result.stdout
+    assert "Checks: 1 passed, 1 warned, 0 failed" in result.stdout
     assert "screener_ratings 15m" in result.stdout
     outcome = replace(outcome, runs=(RunLine("backfill", "r" * 36, 9.0, False, "bars_1h: boom"),))
     failed = cli(*arguments)
