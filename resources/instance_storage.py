@@ -46,11 +46,29 @@ class _Engines:
             engine.dispose()
 
 
-class PooledEventLogStorage(ConsolidatedSqliteEventLogStorage):
-    """Event log in one database, on one pooled engine per process."""
+class _Pooled:
+    """Both storages' part in common; it stands before Dagster's class and closes what it opened."""
 
-    _engines: _Engines
-    _tables: set[str]
+    _conn_string: str
+
+    @contextmanager
+    def _begun(self) -> Iterator[Connection]:
+        with self._engines.get(self._conn_string).begin() as connection:
+            yield connection
+
+    @property
+    def _engines(self) -> _Engines:
+        engines: _Engines = self.__dict__.setdefault("_engines_by_process", _Engines())
+        return engines
+
+    def dispose(self) -> None:
+        """Close the connections; the storage opens new ones if it is used again."""
+        super().dispose()  # type: ignore[misc]
+        self._engines.dispose()
+
+
+class PooledEventLogStorage(_Pooled, ConsolidatedSqliteEventLogStorage):
+    """Event log in one database, on one pooled engine per process."""
 
     def has_table(self, table_name: str) -> bool:
         """Whether the database has a table; a table once seen stays."""
@@ -61,33 +79,15 @@ class PooledEventLogStorage(ConsolidatedSqliteEventLogStorage):
 
     @contextmanager
     def _connect(self) -> Iterator[Connection]:
-        if "_engines" not in self.__dict__:
-            self._engines = _Engines()
-        with self._engines.get(self._conn_string).begin() as connection:
+        with self._begun() as connection:
             yield connection
 
-    def dispose(self) -> None:
-        """Close the connections; the storage opens new ones if it is used again."""
-        super().dispose()
-        if "_engines" in self.__dict__:
-            self._engines.dispose()
 
-
-class PooledRunStorage(SqliteRunStorage):
+class PooledRunStorage(_Pooled, SqliteRunStorage):
     """Runs and daemon heartbeats on one pooled engine per process."""
-
-    _engines: _Engines
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:
         """A connection inside a transaction, returned to the pool afterwards."""
-        if "_engines" not in self.__dict__:
-            self._engines = _Engines()
-        with self._engines.get(self._conn_string).begin() as connection:
+        with self._begun() as connection:
             yield connection
-
-    def dispose(self) -> None:
-        """Close the connections; the storage opens new ones if it is used again."""
-        super().dispose()
-        if "_engines" in self.__dict__:
-            self._engines.dispose()
