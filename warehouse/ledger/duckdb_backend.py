@@ -36,6 +36,8 @@ _INSERT = re.compile(
     re.IGNORECASE,
 )
 _ALIAS = "ledger"
+# A DuckDB keeps some kilobytes of every file that it has attached; a new one begins without them.
+_USES_PER_START = 100
 _PLACEHOLDER = re.compile(r":(\w+)")
 
 
@@ -104,6 +106,7 @@ class DuckDBLedger:
         self._holder = Path(f"{path}.lock.holder")
         self._inside = threading.local()
         self._started: duckdb.DuckDBPyConnection | None = None
+        self._uses = 0
         _LEDGERS.add(self)
 
     @property
@@ -122,6 +125,7 @@ class DuckDBLedger:
         if self._started is not None:
             self._started.close()
             self._started = None
+            self._uses = 0
 
     @contextmanager
     def transaction(self) -> Iterator[DuckDBTransaction]:
@@ -231,6 +235,9 @@ class DuckDBLedger:
             connection.execute("use memory")
             connection.execute(f"detach {_ALIAS}")
         except duckdb.Error:
+            self.close()
+        self._uses += 1
+        if self._uses >= _USES_PER_START:
             self.close()
 
 
