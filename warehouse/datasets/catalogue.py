@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from warehouse.datasets import market, research, screening
+from warehouse.datasets import certificates, futures, instruments, market, research, screening
 from warehouse.schema import Dataset
 
 ALL: tuple[Dataset, ...] = (
-    market.INSTRUMENTS,
+    instruments.INSTRUMENTS,
+    instruments.UNIVERSE,
     market.KLINES,
-    market.KLINE_GAPS,
+    certificates.KLINE_SOURCES,
+    certificates.KLINE_VERSIONS,
+    certificates.KLINE_REVISIONS,
+    certificates.KLINE_REPAIRS,
+    certificates.KLINE_GAPS,
+    certificates.KLINE_CERTIFICATES,
+    certificates.REFERENCE_KLINES,
+    futures.USDM_KLINES,
+    futures.MARK_KLINES,
+    futures.INDEX_KLINES,
+    futures.PREMIUM_KLINES,
+    futures.FUNDING_RATES,
+    futures.OPEN_INTEREST,
     market.BARS,
     screening.INDICATORS,
     screening.BTC_CONDITION,

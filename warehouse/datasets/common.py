@@ -27,3 +27,24 @@ def number(
 def price(name: str, description: str) -> Column:
     """A price column: quote currency, strictly positive in practice, never null."""
     return number(name, "quote", description, minimum=0.0, nullable=False)
+
+
+#: What was traded in a bar.
+TRADED = (
+    price("open", "First traded price"),
+    price("high", "Highest traded price"),
+    price("low", "Lowest traded price"),
+    price("close", "Last traded price"),
+    number("volume", "base", "Traded volume", minimum=0.0, nullable=False),
+    number("quote_volume", "quote", "Traded value; null where the source has none", minimum=0.0),
+    Column("trades", pl.Int64, "count", "Number of trades; null where the source has none", True, 0),
+    number("taker_buy_base", "base", "Volume bought by takers", minimum=0.0),
+    number("taker_buy_quote", "quote", "Value bought by takers", minimum=0.0),
+)
+SOURCE = Column("source", pl.String, "", "Where the row came from: sandbox, binance, archive, files")
+KNOWN_AT = Column(
+    "known_at",
+    TIMESTAMP,
+    "UTC",
+    "When this value became known: the bar's close, or the fetch that corrected or repaired it later",
+)

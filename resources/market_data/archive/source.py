@@ -1,68 +1,79 @@
-"""Daily archive files as a source: the fast path for history, with REST for what is not published."""
+"""Archive files as a source: the fast path for history, with REST for what is not published."""
 
 from __future__ import annotations
 
-import hashlib
-import io
-import os
-import weakref
-import zipfile
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, date, datetime
+from contextlib import suppress
+from datetime import date, timedelta
 from pathlib import Path
 
-import httpx
 import polars as pl
 
+from resources.market_data.archive.download import Downloader, Report
+from resources.market_data.archive.futures_files import FuturesFiles
+from resources.market_data.archive.kline_files import KlineFiles
+from resources.market_data.archive.layout import month_of
+from resources.market_data.archive.shelf import Shelf
+from resources.market_data.binance.futures import OPEN_INTEREST_DAYS
 from resources.market_data.binance.source import BinanceMarketData
-from resources.market_data.columns import BINANCE_COLUMNS, ordered, to_klines
+from resources.market_data.columns import DATASETS
+from resources.market_data.rows import between, joined
 from resources.market_data.settings import ArchiveSettings
-from trading.errors import BadData, RetryLater
+from resources.market_data.surroundings import Surroundings
+from trading.errors import BadData
+from trading.model.days import day_at, days_between
+from trading.model.days import end_ms as end_of
+from trading.model.days import start_ms as start_of
 from trading.model.instrument import Instrument
 from trading.model.interval import DAY_MS, MINUTE_MS
-
-_TRIES = 2
+from trading.model.series import Market, Series
+from warehouse.datasets.futures import FUNDING_RATES, OPEN_INTEREST
 
 
 class ArchiveMarketData:
-    """Verified daily zips where they are published, REST klines where not (today, usually).
+    """Verified zips where they are published, REST where not (today, usually).
+
+    Rows of a zip have the source ``archive``, the others that of the REST source.
 
     Parameters
     ----------
     rest
-        Source of instruments, of the time, and of days that the archive does not have yet.
+        Source of instruments, of the time, and of what the archive does not have yet.
     """
 
     name = "archive"
 
-    def __init__(self, settings: ArchiveSettings, rest: BinanceMarketData) -> None:
-        self._settings = settings
-        self._rest = rest
-        self._http = httpx.Client(
-            base_url=settings.base_url.rstrip("/") + "/",
-            timeout=settings.timeout_seconds,
-            trust_env=not settings.base_url.startswith("http://127.0.0.1"),
+    def __init__(
+        self, settings: ArchiveSettings, rest: BinanceMarketData, surroundings: Surroundings | None = None
+    ) -> None:
+        self.rest = rest
+        shelf = Shelf(Path(settings.cache_folder) if settings.cache_folder else None)
+        downloader = Downloader(settings, shelf, surroundings or Surroundings())
+        self._klines = KlineFiles(
+            shelf, downloader, source=self.name, parsed_bytes=settings.parsed_megabytes * 1024 * 1024
         )
-        weakref.finalize(self, self._http.close)
-        self._cache = Path(settings.cache_folder) if settings.cache_folder else None
+        self._futures = FuturesFiles(shelf, downloader, source=self.name)
 
     def now_ms(self) -> int:
         """The venue's server time."""
-        return self._rest.now_ms()
+        return self.rest.now_ms()
 
-    def instruments(self) -> list[Instrument]:
+    def instruments(self, market: Market = Market.SPOT) -> list[Instrument]:
         """Every instrument that the venue trades now."""
-        return self._rest.instruments()
+        return self.rest.instruments(market)
 
     def listed_at_ms(self, symbols: Sequence[str]) -> dict[str, int | None]:
-        """Open time of each symbol's first kline."""
-        return self._rest.listed_at_ms(symbols)
+        """Open time of each spot symbol's first kline."""
+        return self.rest.listed_at_ms(symbols)
 
-    def klines(self, symbols: Sequence[str], start_ms: int, end_ms: int) -> pl.DataFrame:
+    def daily_volumes(self, symbols: Sequence[str], first_day: date, last_day: date) -> pl.DataFrame:
+        """Traded value of each closed UTC day, from the venue's daily klines over REST."""
+        return self.rest.daily_volumes(symbols, first_day, last_day)
+
+    def klines(
+        self, symbols: Sequence[str], start_ms: int, end_ms: int, series: Series = Series.SPOT
+    ) -> pl.DataFrame:
         """Closed one-minute klines with ``start_ms <= open_time < end_ms``.
-
-        Rows from a zip have the source ``archive``, the others that of the REST source.
 
         Raises
         ------
@@ -73,112 +84,85 @@ class ArchiveMarketData:
         """
         now_ms = self.now_ms()
         closed_ms = min(end_ms, now_ms // MINUTE_MS * MINUTE_MS)
-        days = range(start_ms // DAY_MS * DAY_MS, closed_ms, DAY_MS)
-        wanted = [(symbol, day_ms) for symbol in dict.fromkeys(symbols) for day_ms in days]
-        with ThreadPoolExecutor(self._settings.concurrency, thread_name_prefix=self.name) as pool:
-            futures = [pool.submit(self._day, symbol, day_ms, now_ms) for symbol, day_ms in wanted]
-            try:
-                found = [future.result() for future in futures]
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-        absent: dict[int, list[str]] = {}
-        for (symbol, day_ms), frame in zip(wanted, found, strict=True):
-            if frame is None:
-                absent.setdefault(day_ms, []).append(symbol)
+        names, days = sorted(set(symbols)), _days(start_ms, closed_ms)
+        self._klines.fetch(names, days, now_ms, series)
+        archived, absent = self._klines.read(names, days, series)
         rest = [
-            self._rest.klines(names, max(day_ms, start_ms), min(day_ms + DAY_MS, closed_ms))
-            for day_ms, names in absent.items()
+            self.rest.klines(missing, *_overlap(day, day, start_ms, closed_ms), series)
+            for day, missing in absent.items()
         ]
-        inside = pl.col("open_time").dt.epoch("ms").is_between(start_ms, closed_ms, closed="left")
-        return ordered([*(frame for frame in found if frame is not None), *rest]).filter(inside)
+        rows = joined([archived, *rest], DATASETS[series]) if rest else archived
+        return between(rows, "open_time", start_ms, closed_ms)
+
+    def prefetch(
+        self,
+        symbols: Sequence[str],
+        start_ms: int,
+        end_ms: int,
+        series: Series = Series.SPOT,
+        report: Report | None = None,
+    ) -> None:
+        """Download what `klines` will read of the range: months where much of one is wanted, days otherwise.
+
+        A bad file is left for `klines` to refuse.
+        """
+        now_ms = self.now_ms()
+        days = _days(start_ms, min(end_ms, now_ms))
+        with suppress(BadData):
+            self._klines.fetch(sorted(set(symbols)), days, now_ms, series, report)
+
+    def evidence(
+        self, symbols: Sequence[str], start_ms: int, end_ms: int, series: Series = Series.SPOT
+    ) -> pl.DataFrame:
+        """The zips that `klines` reads of the days, with the checksums that they were verified against."""
+        now_ms = self.now_ms()
+        names, days = sorted(set(symbols)), _days(start_ms, min(end_ms, now_ms))
+        with suppress(BadData):
+            self._klines.fetch(names, days, now_ms, series)
+        return self._klines.evidence(names, days, series)
+
+    def funding_rates(self, symbols: Sequence[str], start_ms: int, end_ms: int) -> pl.DataFrame:
+        """Funding with ``start_ms <= funding_time < end_ms``: months that are over, then REST."""
+        now_ms = self.now_ms()
+        months = sorted({month_of(day)[0] for day in _days(start_ms, end_ms)})
+        archived, absent = self._futures.funding(sorted(set(symbols)), months, now_ms)
+        rest = [
+            self.rest.funding_rates(missing, *_overlap(*month_of(month), start_ms, end_ms))
+            for month, missing in absent.items()
+            if start_of(month) <= now_ms
+        ]
+        return between(joined([archived, *rest], FUNDING_RATES), "funding_time", start_ms, end_ms)
+
+    def open_interest(self, symbols: Sequence[str], start_ms: int, end_ms: int) -> pl.DataFrame:
+        """Open interest with ``start_ms <= time < end_ms``: days that are over, then REST.
+
+        A day that is not published and older than REST reaches back is absent.
+        """
+        now_ms = self.now_ms()
+        days = _days(start_ms, min(end_ms, now_ms))
+        # The count at the first midnight may stand in the file of the day before.
+        before = [days[0] - timedelta(days=1)] if days else []
+        archived, absent = self._futures.open_interest(sorted(set(symbols)), [*before, *days], now_ms)
+        reach_ms = now_ms - OPEN_INTEREST_DAYS * DAY_MS + MINUTE_MS
+        rest = []
+        for day in days:
+            begin_ms, until_ms = _overlap(day, day, max(start_ms, reach_ms), min(end_ms, now_ms))
+            if day in absent and begin_ms < until_ms:
+                rest.append(self.rest.open_interest(absent[day], begin_ms, until_ms))
+        rows = joined([archived, *rest], OPEN_INTEREST)
+        rows = rows.unique(OPEN_INTEREST.key, keep="first", maintain_order=True)
+        return between(rows, "time", start_ms, end_ms)
 
     def close(self) -> None:
         """Close the connections."""
-        self._http.close()
-        self._rest.close()
-
-    def _day(self, symbol: str, day_ms: int, now_ms: int) -> pl.DataFrame | None:
-        """The klines of one file; None when it is not published."""
-        if day_ms + DAY_MS > now_ms:
-            return None
-        day = datetime.fromtimestamp(day_ms / 1000, UTC).date()
-        name = f"{symbol}-1m-{day.isoformat()}.zip"
-        cached = self._cache / symbol / name if self._cache else None
-        if cached is not None and cached.is_file():
-            return read_zip(cached.read_bytes(), name, symbol, day)
-        content = self._verified(f"data/spot/daily/klines/{symbol}/1m/{name}", name)
-        if content is None:
-            return None
-        frame = read_zip(content, name, symbol, day)
-        if cached is not None:
-            _keep(content, cached)
-        return frame
-
-    def _verified(self, path: str, name: str) -> bytes | None:
-        for _ in range(_TRIES):
-            content = self._fetch(path)
-            expected = None if content is None else self._fetch(path + ".CHECKSUM")
-            if content is None or expected is None:
-                return None
-            if expected.split()[:1] == [hashlib.sha256(content).hexdigest().encode()]:
-                return content
-        raise BadData(f"{name}: the file contradicts its CHECKSUM, twice; do not use it, try again later")
-
-    def _fetch(self, path: str) -> bytes | None:
-        error: Exception | None = None
-        for _ in range(_TRIES):
-            try:
-                response = self._http.get(path)
-            except httpx.TransportError as failed:
-                error = failed
-                continue
-            if response.status_code == 404:
-                return None
-            if response.is_success:
-                return response.content
-            error = RetryLater(f"{response.request.url} answered {response.status_code}")
-        raise RetryLater(f"{self._settings.base_url}/{path} cannot be read: {error!r}") from error
+        self.rest.close()
 
 
-def read_zip(content: bytes, name: str, symbol: str, day: date) -> pl.DataFrame:
-    """Klines of one daily archive file, in milliseconds whatever the file counts in.
-
-    Raises
-    ------
-    BadData
-        If the file is no zip of one CSV with the twelve columns, or has rows of another day.
-    """
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            (entry,) = archive.namelist()
-            text = archive.read(entry)
-    except (zipfile.BadZipFile, ValueError, EOFError) as error:
-        raise BadData(f"{name} is no zip with one file ({error}); delete it and fetch it again") from error
-    return read_csv(text, name, symbol, day)
+def _days(first_ms: int, until_ms: int) -> list[date]:
+    """UTC days of a range of moments; none when it is empty."""
+    return days_between(day_at(first_ms), day_at(until_ms - 1)) if first_ms < until_ms else []
 
 
-def read_csv(text: bytes, name: str, symbol: str, day: date) -> pl.DataFrame:
-    """Klines of the CSV inside a daily archive file; raises `BadData` naming the file."""
-    if text[:9] == b"open_time":
-        text = text.partition(b"\n")[2]
-    try:
-        frame = pl.read_csv(io.BytesIO(text), has_header=False, infer_schema=False)
-    except pl.exceptions.PolarsError as error:
-        raise BadData(f"{name} cannot be read as CSV: {error}") from error
-    if frame.width != len(BINANCE_COLUMNS):
-        raise BadData(f"{name} has {frame.width} columns, expected {len(BINANCE_COLUMNS)}")
-    frame.columns = list(BINANCE_COLUMNS)
-    klines = to_klines(frame, symbol=symbol, source="archive", where=name)
-    others = klines.filter(pl.col("open_time").dt.date() != day)
-    if others.height:
-        raise BadData(f"{name} has {others.height} rows of another day, first {others['open_time'][0]}")
-    return klines
-
-
-def _keep(content: bytes, path: Path) -> None:
-    """Write whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    part.write_bytes(content)
-    part.replace(path)
+def _overlap(first_day: date, last_day: date, first_ms: int, until_ms: int) -> tuple[int, int]:
+    """The part of a range of moments that lies in a range of days."""
+    return max(start_of(first_day), first_ms), min(end_of(last_day), until_ms)

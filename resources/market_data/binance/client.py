@@ -1,56 +1,78 @@
-"""The only part that talks to Binance: reads, repeated with care."""
+"""The only part that talks to Binance: reads of one API, within what it allows."""
 
 from __future__ import annotations
 
-import random
-import time
-import weakref
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from pathlib import Path
 
 import httpx
 
 from resources.market_data.binance import errors
-from resources.market_data.binance.limits import WeightBudget
+from resources.market_data.budget import Book, Quota, WeightBudget
+from resources.market_data.reader import HttpReader
 from resources.market_data.settings import BinanceSettings
-from trading.errors import RetryLater
+from resources.market_data.spending import FileBook, MemoryBook
+from resources.market_data.surroundings import Patience, Surroundings
+from trading.model.series import Market
 
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """Time and chance, so that tests can replace them."""
-
-    seconds: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
-    chance: Callable[[], float] = random.random
+#: Requests that futures count apart from the weight, over five minutes: funding, and statistics.
+FUNDING = "funding"
+STATISTICS = "statistics"
+_APART = {FUNDING: 500, STATISTICS: 1_000}
+_APART_SECONDS = 300
 
 
 class BinanceClient:
-    """Public REST reads with weight budget, bounded retries and backoff; safe to share by threads."""
+    """Public REST reads with weight budget, bounded retries and backoff; safe to share by threads.
 
-    def __init__(self, settings: BinanceSettings, surroundings: Surroundings | None = None) -> None:
+    Parameters
+    ----------
+    market
+        Which of the two APIs to talk to; each has its own address and limits.
+    transport
+        Replaces the network, for tests.
+    """
+
+    def __init__(
+        self,
+        settings: BinanceSettings,
+        surroundings: Surroundings | None = None,
+        *,
+        market: Market = Market.SPOT,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
         self.settings = settings
         self._surroundings = surroundings or Surroundings()
-        self.budget = WeightBudget(
-            settings.weight_limit,
-            settings.weight_fraction,
-            self._surroundings.seconds,
-            self._surroundings.sleep,
+        spot = market is Market.SPOT
+        base_url = settings.base_url if spot else settings.futures_base_url
+        self._host = f"{httpx.URL(base_url).netloc.decode()} {market}"
+        self.budget = self._budget(
+            self._host, settings.weight_limit if spot else settings.futures_weight_limit, 60
         )
-        self._http = httpx.Client(
-            base_url=settings.base_url,
-            timeout=settings.timeout_seconds,
-            limits=httpx.Limits(
-                max_connections=settings.concurrency, max_keepalive_connections=settings.concurrency
-            ),
-            trust_env=not settings.base_url.startswith("http://127.0.0.1"),
+        self._apart = {
+            name: self._budget(f"{self._host} {name}", limit, _APART_SECONDS)
+            for name, limit in _APART.items()
+            if not spot
+        }
+        self._reader = HttpReader(
+            base_url,
+            timeout_seconds=settings.timeout_seconds,
+            concurrency=settings.concurrency,
+            patience=Patience(settings.attempts, settings.backoff_seconds, settings.backoff_limit_seconds),
+            surroundings=self._surroundings,
+            failure=errors.failure,
+            transport=transport,
         )
 
-        # Whoever drops the client without closing it leaves no open socket behind.
-        weakref.finalize(self, self._http.close)
-
-    def get(self, path: str, parameters: Mapping[str, str | int], *, weight: int) -> httpx.Response:
+    def get(
+        self, path: str, parameters: Mapping[str, str | int], *, weight: int, apart: str | None = None
+    ) -> httpx.Response:
         """Read, and read again after failures that may pass.
+
+        Parameters
+        ----------
+        apart
+            `FUNDING` or `STATISTICS` for requests that are counted apart from the weight.
 
         Raises
         ------
@@ -59,40 +81,23 @@ class BinanceClient:
         FixConfiguration
             If the venue refuses the request itself.
         """
-        last: RetryLater | None = None
-        for attempt in range(self.settings.attempts):
-            if attempt:
-                self._pause(attempt, last)
-            self.budget.acquire(weight)
-            try:
-                response = self._http.get(path, params=dict(parameters))
-            except httpx.TransportError as error:
-                last = RetryLater(f"{self.settings.base_url}{path} did not answer: {error!r}")
-                continue
-            used = response.headers.get("X-MBX-USED-WEIGHT-1M", "")
-            if used.isdigit():
-                self.budget.report(int(used))
-            if response.is_success:
-                return response
-            failed = errors.failure(response)
-            if not isinstance(failed, RetryLater):
-                raise failed
-            last = failed
-        raise last or RetryLater(f"{path} was never tried")
+        if apart is not None:
+            self._apart[apart].acquire(1)
+        response = self._reader.get(path, parameters, allowance=self.budget, weight=weight)
+        used = response.headers.get("X-MBX-USED-WEIGHT-1M", "")
+        if used.isdigit():
+            self.budget.report(int(used))
+        return response
 
     def close(self) -> None:
         """Close the connections."""
-        self._http.close()
+        self._reader.close()
 
-    def _pause(self, attempt: int, last: RetryLater | None) -> None:
-        asked = last.retry_after_seconds if last else None
-        if last is not None and asked is not None:
-            if asked > self.settings.longest_pause_seconds:
-                raise last
-            # The limit is the account's: every thread holds its breath.
-            self.budget.pause(asked)
-            return
-        backoff = min(
-            self.settings.backoff_seconds * 2.0 ** (attempt - 1), self.settings.backoff_limit_seconds
-        )
-        self._surroundings.sleep(backoff * (0.5 + 0.5 * self._surroundings.chance()))
+    def _budget(self, name: str, limit: int, window_seconds: int) -> WeightBudget:
+        settings, surroundings = self.settings, self._surroundings
+        shared = bool(settings.weight_file)
+        book: Book = FileBook(Path(settings.weight_file), name) if shared else MemoryBook()
+        quota = Quota(name, limit, settings.weight_fraction, window_seconds, settings.longest_pause_seconds)
+        # Only the time of day means the same to every process.
+        seconds = surroundings.wall_seconds if shared else surroundings.seconds
+        return WeightBudget(quota, book, seconds, surroundings.sleep)

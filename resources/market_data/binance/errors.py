@@ -5,25 +5,16 @@ from __future__ import annotations
 import httpx
 import orjson
 
+from resources.market_data.reader import retry_after_seconds, retryable
 from trading.errors import FixConfiguration, RetryLater, TradingError
 
-INVALID_SYMBOL = -1121
-_RATE_LIMITED = frozenset({418, 429})
+#: Codes for a symbol, and for the pair of an index, that does not exist.
+_UNKNOWN = frozenset({-1121, -4144})
+_FORBIDDEN = frozenset({403, 451})
 
 
 class UnknownSymbol(FixConfiguration):
     """The venue does not know the symbol of the request."""
-
-
-def retryable(status: int) -> bool:
-    """Whether a read that got this status may simply be read again."""
-    return status in _RATE_LIMITED or status >= 500
-
-
-def retry_after_seconds(response: httpx.Response) -> float | None:
-    """The pause that the venue asks for; None when it does not say (or not in seconds)."""
-    text = response.headers.get("Retry-After", "")
-    return float(text) if text.isdigit() else None
 
 
 def failure(response: httpx.Response) -> TradingError:
@@ -32,12 +23,12 @@ def failure(response: httpx.Response) -> TradingError:
     what = f"{response.request.url} answered {response.status_code}: {message}"
     if retryable(response.status_code):
         return RetryLater(what, retry_after_seconds(response))
-    if code == INVALID_SYMBOL:
+    if code in _UNKNOWN:
         return UnknownSymbol(what)
-    if response.status_code in (403, 451):
+    if response.status_code in _FORBIDDEN:
         return FixConfiguration(
-            f"{what}; the venue refuses this address or place: set market_data.binance.base_url "
-            "to https://data-api.binance.vision, or use another source"
+            f"{what}; the venue refuses this address or place: set market_data.binance.base_url to "
+            "https://data-api.binance.vision (spot only), or market_data.source to archive"
         )
     return FixConfiguration(what)
 

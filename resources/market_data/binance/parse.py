@@ -1,19 +1,18 @@
-"""From Binance's answers to domain values; pure."""
+"""From Binance's answers to klines and times; pure."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from decimal import Decimal
 from typing import Any
 
 import orjson
 import polars as pl
 from pydantic import ValidationError
 
-from resources.market_data.binance.schemas import ExchangeInfo, ServerTime, Symbol
+from resources.market_data.binance.schemas import ServerTime
 from resources.market_data.columns import BINANCE_COLUMNS, empty, to_klines
 from trading.errors import BadData
-from trading.model.instrument import Instrument
+from trading.model.series import Series
 
 _USED = BINANCE_COLUMNS[:6] + BINANCE_COLUMNS[7:11]
 
@@ -24,40 +23,6 @@ def server_time(content: bytes) -> int:
         return ServerTime.model_validate_json(content).serverTime
     except ValidationError as error:
         raise BadData(f"/api/v3/time is not as documented: {error}") from error
-
-
-def exchange_info(content: bytes) -> ExchangeInfo:
-    """The venue's instruments and limits."""
-    try:
-        return ExchangeInfo.model_validate_json(content)
-    except ValidationError as error:
-        raise BadData(f"/api/v3/exchangeInfo is not as documented: {error}") from error
-
-
-def weight_limit(info: ExchangeInfo) -> int | None:
-    """Request weight allowed per minute; None when the venue does not say."""
-    for limit in info.rateLimits:
-        if limit.rateLimitType == "REQUEST_WEIGHT" and limit.interval == "MINUTE":
-            return limit.limit // limit.intervalNum
-    return None
-
-
-def instrument(symbol: Symbol) -> Instrument:
-    """One instrument; a filter that the venue does not state is 0, which disables it."""
-    filters = {item.filterType: item for item in symbol.filters}
-    price, lot = filters.get("PRICE_FILTER"), filters.get("LOT_SIZE")
-    notional = filters.get("NOTIONAL") or filters.get("MIN_NOTIONAL")
-    return Instrument(
-        symbol=symbol.symbol,
-        base=symbol.baseAsset,
-        quote=symbol.quoteAsset,
-        tick_size=_exact(price.tickSize if price else "0"),
-        lot_step=_exact(lot.stepSize if lot else "0"),
-        min_quantity=_exact(lot.minQty if lot else "0"),
-        max_quantity=_exact(lot.maxQty if lot else "0"),
-        min_notional=_exact(notional.minNotional if notional else "0"),
-        status=symbol.status,
-    )
 
 
 def page(content: bytes, symbol: str, missing: Collection[str] = ()) -> pl.DataFrame:
@@ -90,8 +55,8 @@ def page(content: bytes, symbol: str, missing: Collection[str] = ()) -> pl.DataF
     return pl.DataFrame([symbols, *(_column(name, columns[name], where) for name in names)])
 
 
-def klines(pages: Sequence[pl.DataFrame], source: str) -> pl.DataFrame:
-    """All pages as klines, sorted by symbol and time.
+def klines(pages: Sequence[pl.DataFrame], source: str, series: Series = Series.SPOT) -> pl.DataFrame:
+    """All pages as klines of the series, sorted by symbol and time.
 
     Raises
     ------
@@ -100,15 +65,26 @@ def klines(pages: Sequence[pl.DataFrame], source: str) -> pl.DataFrame:
     """
     filled = [page for page in pages if page.height]
     if not filled:
-        return empty()
+        return empty(series)
+    what = "klines" if series is Series.SPOT else f"{series} klines"
     try:
         # At once: fifty small conversions take fifty times as long as a large one.
-        everything = to_klines(pl.concat(filled), symbol=None, source=source, where="klines")
+        everything = to_klines(pl.concat(filled), symbol=None, source=source, where=what, series=series)
     except BadData:
         for page in filled:
-            to_klines(page, symbol=None, source=source, where=f"klines of {page['symbol'][0]}")
+            where = f"{what} of {page['symbol'][0]}"
+            to_klines(page, symbol=None, source=source, where=where, series=series)
         raise
     return everything.sort("symbol", "open_time")
+
+
+def daily_volumes(pages: Sequence[pl.DataFrame], now_ms: int) -> pl.DataFrame:
+    """Traded value of each closed day with trades: ``symbol``, ``day``, ``quote_volume``."""
+    days = klines(pages, "")
+    closed = pl.col("open_time").dt.offset_by("1d").dt.epoch("ms") <= now_ms
+    return days.filter(closed & (pl.col("quote_volume") > 0)).select(
+        "symbol", pl.col("open_time").dt.date().alias("day"), "quote_volume"
+    )
 
 
 def _column(name: str, values: tuple[Any, ...], where: str) -> pl.Series:
@@ -120,8 +96,3 @@ def _column(name: str, values: tuple[Any, ...], where: str) -> pl.Series:
         row = next((i for i, value in enumerate(values, 1) if not isinstance(value, wanted)), 0)
         got = repr(values[row - 1]) if row else str(error)
         raise BadData(f"{where} row {row}: {name} is {got}, expected {wanted.__name__}") from error
-
-
-def _exact(text: str) -> Decimal:
-    value = Decimal(text)
-    return Decimal(format(value.normalize(), "f")) if value else Decimal(0)

@@ -14,12 +14,14 @@ import pytest
 from apps.sandbox.server import EmbeddedSandbox
 from apps.sandbox.settings import ClockSettings, FaultSettings, SandboxSettings
 from resources.clock import FixedClock, SourceClock, SystemClock
-from resources.market_data.binance import parse
-from resources.market_data.binance.client import BinanceClient, Surroundings
-from resources.market_data.binance.limits import WeightBudget
+from resources.market_data.binance import parse, parse_instruments
+from resources.market_data.binance.client import BinanceClient
 from resources.market_data.binance.source import BinanceMarketData
+from resources.market_data.budget import Quota, WeightBudget
 from resources.market_data.factory import create
 from resources.market_data.settings import BinanceSettings, MarketDataSettings, SandboxSourceSettings
+from resources.market_data.spending import MemoryBook
+from resources.market_data.surroundings import Surroundings
 from trading.errors import BadData, FixConfiguration, RetryLater
 from trading.model.interval import DAY_MS, MINUTE_MS
 from trading.simulation.market import Market
@@ -75,7 +77,7 @@ def test_a_day_of_several_symbols_comes_whole_and_ordered(source: BinanceMarketD
     rows = source.klines(["ETHUSDT", "BTCUSDT", "PEPEUSDT"], JAN_2, JAN_2 + DAY_MS)
     assert dict(rows.schema) == KLINES.schema
     expected = pl.concat([simulated(symbol, 2) for symbol in MARKET.symbols])
-    assert rows.drop("source").equals(expected)
+    assert rows.drop("source", "known_at").equals(expected)
     assert rows["source"].unique().to_list() == ["sandbox"]
 
 
@@ -96,7 +98,9 @@ def test_the_open_minute_is_dropped_and_a_shorter_day_is_a_prefix(
 
 def test_instruments_and_listings(source: BinanceMarketData) -> None:
     found = source.instruments()
-    expected = [replace(item, listed_at_ms=None) for item in Market(MARKET).instruments()]
+    expected = [
+        replace(item, listed_at_ms=None, underlying=item.base) for item in Market(MARKET).instruments()
+    ]
     assert found == sorted(expected, key=lambda item: item.symbol)
     assert source.listed_at_ms(["PEPEUSDT"]) == {"PEPEUSDT": JAN_2 + 6 * 3_600_000}
 
@@ -132,7 +136,7 @@ def test_faults_of_every_kind_are_outlived() -> None:
         rows = source.klines(["BTCUSDT", "ETHUSDT"], JAN_2, JAN_2 + DAY_MS)
         source.close()
     expected = pl.concat([simulated(symbol, 2) for symbol in ("BTCUSDT", "ETHUSDT")])
-    assert rows.drop("source").equals(expected)
+    assert rows.drop("source", "known_at").equals(expected)
     assert 2.0 in waits.slept  # the Retry-After of a 429
     assert 0.5 in waits.slept  # the first backoff of a 503
 
@@ -153,11 +157,9 @@ def test_timeouts_are_retried() -> None:
 
 def answering(answers: Callable[[int], httpx.Response], **settings: Any) -> tuple[BinanceClient, Waits]:
     waits, calls = Waits(), iter(range(1000))
-    client = BinanceClient(BinanceSettings(**settings), waits.surroundings)
-    client._http.close()
     transport = httpx.MockTransport(lambda request: answers(next(calls)))
-    client._http = httpx.Client(base_url="https://example.invalid", transport=transport)
-    return client, waits
+    given = BinanceSettings(base_url="https://example.invalid", **settings)
+    return BinanceClient(given, waits.surroundings, transport=transport), waits
 
 
 def test_retries_are_bounded_and_back_off_doubling() -> None:
@@ -189,7 +191,7 @@ def test_other_refusals_are_not_repeated() -> None:
 
 def test_the_weight_budget_waits_for_the_next_minute() -> None:
     waits = Waits()
-    budget = WeightBudget(100, 0.5, lambda: waits.now, waits.sleep)
+    budget = WeightBudget(Quota("test", 100, 0.5), MemoryBook(), lambda: waits.now, waits.sleep)
     budget.acquire(40)
     budget.acquire(10)
     waits.now = 20.0
@@ -255,9 +257,9 @@ def test_an_answer_that_is_no_list_is_bad_data(content: bytes) -> None:
 
 def test_recorded_exchange_info_parses(shared: Path) -> None:
     file = shared / "fixtures/binance/nautilus_py/http_responses/http_spot_market_exchange_info.json"
-    info = parse.exchange_info(file.read_bytes())
-    btc = next(parse.instrument(item) for item in info.symbols if item.symbol == "BTCUSDT")
-    assert parse.weight_limit(info) == 1200
+    info = parse_instruments.exchange_info(file.read_bytes())
+    btc = next(item for item in parse_instruments.spot(info) if item.symbol == "BTCUSDT")
+    assert parse_instruments.weight_limit(info) == 1200
     assert [str(value) for value in (btc.tick_size, btc.lot_step, btc.min_notional)] == [
         "0.01",
         "0.00001",
@@ -265,7 +267,7 @@ def test_recorded_exchange_info_parses(shared: Path) -> None:
     ]
     assert (btc.base, btc.quote, str(btc.max_quantity)) == ("BTC", "USDT", "9000")
     with pytest.raises(BadData, match="exchangeInfo"):
-        parse.exchange_info(b'{"symbols": []}')
+        parse_instruments.exchange_info(b'{"symbols": []}')
 
 
 def test_replayed_candles_come_through_the_protocol_unchanged(shared: Path) -> None:

@@ -1,0 +1,136 @@
+"""The folder of verified archive files: a file under its final name is whole and agrees with its checksum."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+import weakref
+from dataclasses import dataclass
+from pathlib import Path
+
+from resources.market_data.archive.layout import ArchiveFile
+from trading.errors import RetryLater
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A verified file: where it is, its SHA-256 as the venue published it, and its size."""
+
+    path: Path
+    sha256: str
+    size_bytes: int
+
+
+class Shelf:
+    """Files under the archive's own paths, each with its ``.CHECKSUM`` beside it.
+
+    Parameters
+    ----------
+    folder
+        Where files are kept; None keeps them in a temporary folder for as long as the shelf lives.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self._durable = folder is not None
+        if folder is None:
+            folder = Path(tempfile.mkdtemp(prefix="tidemill-archive-"))
+            weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        self.folder = folder
+        self._held: dict[ArchiveFile, Held] = {}
+
+    def held(self, file: ArchiveFile) -> Held | None:
+        """The file, if it is here; one that was damaged since it was kept is dropped.
+
+        The content is compared with the checksum once in the life of the shelf.
+        """
+        known = self._held.get(file)
+        if known is not None:
+            return known
+        path = self._path(file)
+        checksum = _checksum_of(path)
+        if not path.is_file() or not checksum.is_file():
+            return None
+        expected = checksum.read_text(encoding="ascii", errors="replace").split()[:1]
+        actual = _digest(path)
+        if expected != [actual]:
+            path.unlink(missing_ok=True)
+            return None
+        return self._remember(file, actual)
+
+    @property
+    def locks(self) -> Path:
+        """Folder of the locks that processes claim files with."""
+        return self.folder / ".locks"
+
+    def part(self, file: ArchiveFile) -> Path:
+        """Where the file grows until it is whole; its folder is made.
+
+        Raises
+        ------
+        RetryLater
+            If the folder cannot be made.
+        """
+        path = self._path(file)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise self.unwritable(error) from error
+        return path.with_name(f"{path.name}.part")
+
+    def accept(self, file: ArchiveFile, expected: str) -> bool:
+        """Give a finished part its final name, if it agrees with the checksum; otherwise drop it.
+
+        Raises
+        ------
+        RetryLater
+            If the folder cannot be written to.
+        """
+        part, path = self.part(file), self._path(file)
+        if _digest(part) != expected:
+            part.unlink()
+            return False
+        try:
+            # The checksum first: whoever sees the file sees what vouches for it.
+            self._write(_checksum_of(path), f"{expected}  {file.name}\n")
+            self._flush(part)
+            part.replace(path)
+        except OSError as error:
+            raise self.unwritable(error) from error
+        self._remember(file, expected)
+        return True
+
+    def unwritable(self, error: OSError) -> RetryLater:
+        """The error for a folder that takes no more."""
+        return RetryLater(
+            f"the archive's cache {self.folder} cannot be written: {error}; free space, or name another "
+            "folder in market_data.archive.cache_folder; what was downloaded whole is kept"
+        )
+
+    def _remember(self, file: ArchiveFile, sha256: str) -> Held:
+        path = self._path(file)
+        return self._held.setdefault(file, Held(path, sha256, path.stat().st_size))
+
+    def _path(self, file: ArchiveFile) -> Path:
+        return self.folder / file.folder / file.name
+
+    def _write(self, path: Path, text: str) -> None:
+        part = path.with_name(f"{path.name}.part")
+        part.write_text(text, encoding="ascii")
+        self._flush(part)
+        part.replace(path)
+
+    def _flush(self, path: Path) -> None:
+        if self._durable:
+            with path.open("rb") as opened:
+                os.fsync(opened.fileno())
+
+
+def _checksum_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}.CHECKSUM")
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
