@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from apps.sandbox.backing import Backing
+from apps.sandbox.backing import Minutes
 from trading.bars.resample import resample
 from trading.model.interval import DAY_MS, MINUTE_MS, Interval
 
@@ -15,7 +15,7 @@ _AMOUNTS = ("volume", "quote_volume", "taker_buy_base", "taker_buy_quote")
 
 
 def klines(
-    backing: Backing,
+    backing: Minutes,
     symbol: str,
     interval: Interval,
     *,
@@ -54,15 +54,28 @@ def klines(
     return pl.concat(found).head(limit)
 
 
+def last_day(backing: Minutes, symbol: str, now_ms: int) -> pl.DataFrame:
+    """Minutes of the last 24 hours: an older price would pass for a current one."""
+    return klines(
+        backing,
+        symbol,
+        Interval.M1,
+        now_ms=now_ms,
+        start_ms=now_ms - DAY_MS + 1,
+        end_ms=None,
+        limit=1440,
+    )
+
+
 def _forwards(
-    backing: Backing, symbol: str, interval: Interval, now_ms: int, first: int, last: int
+    backing: Minutes, symbol: str, interval: Interval, now_ms: int, first: int, last: int
 ) -> Iterator[pl.DataFrame]:
     for day_ms in range(first // DAY_MS * DAY_MS, last + 1, DAY_MS):
         yield _within(_day(backing, symbol, interval, now_ms, day_ms, last), first, last)
 
 
 def _backwards(
-    backing: Backing, symbol: str, interval: Interval, now_ms: int, last: int
+    backing: Minutes, symbol: str, interval: Interval, now_ms: int, last: int
 ) -> Iterator[pl.DataFrame]:
     oldest = backing.start_ms // DAY_MS * DAY_MS
     for day_ms in range(last // DAY_MS * DAY_MS, oldest - 1, -DAY_MS):
@@ -76,7 +89,7 @@ def _within(bars: pl.DataFrame, first: int, last: int) -> pl.DataFrame:
 
 
 def _day(
-    backing: Backing, symbol: str, interval: Interval, now_ms: int, day_ms: int, last: int
+    backing: Minutes, symbol: str, interval: Interval, now_ms: int, day_ms: int, last: int
 ) -> pl.DataFrame:
     minutes = backing.day(symbol, day_ms)
     only_closed = interval is Interval.M1 and last < now_ms // MINUTE_MS * MINUTE_MS

@@ -40,6 +40,16 @@ def illegal(parameter: str, legal: str = "^[0-9]{1,20}$") -> ApiError:
     )
 
 
+def out_of_reach(parameter: str) -> ApiError:
+    """A parameter names what the exchange no longer keeps."""
+    return ApiError(400, -1130, f"Data sent for parameter '{parameter}' is not valid.")
+
+
+def not_served(what: str) -> ApiError:
+    """The exchange has no such market."""
+    return ApiError(404, -1121, f"{what} are not served here: a replay has spot klines only.")
+
+
 def too_many_requests(limit: int, retry_after: int) -> ApiError:
     """The request weight of the minute is used up."""
     return ApiError(

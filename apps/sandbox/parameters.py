@@ -24,12 +24,12 @@ def integer(query: Mapping[str, str], name: str) -> int | None:
     return int(text)
 
 
-def limit(query: Mapping[str, str]) -> int:
-    """Rows wanted; more than 1000 are cut to 1000, as Binance does."""
+def limit(query: Mapping[str, str], usual: int = _USUAL_BARS, most: int = _MOST_BARS) -> int:
+    """Rows wanted; more than ``most`` are cut to that, as Binance does."""
     wanted = integer(query, "limit")
     if wanted == 0:
         raise illegal("limit")
-    return min(_USUAL_BARS if wanted is None else wanted, _MOST_BARS)
+    return min(usual if wanted is None else wanted, most)
 
 
 def interval(query: Mapping[str, str]) -> Interval:
@@ -42,11 +42,11 @@ def interval(query: Mapping[str, str]) -> Interval:
     return Interval(text)
 
 
-def symbol(query: Mapping[str, str], known: Mapping[str, Instrument]) -> Instrument:
-    """The mandatory symbol."""
-    text = query.get("symbol")
+def symbol(query: Mapping[str, str], known: Mapping[str, Instrument], name: str = "symbol") -> Instrument:
+    """The mandatory symbol, in the parameter ``name``."""
+    text = query.get(name)
     if not text:
-        raise missing("symbol")
+        raise missing(name)
     if text not in known:
         raise invalid_symbol()
     return known[text]

@@ -15,8 +15,8 @@ _DECIMAL_BELOW = 1e7
 _PRICES = ("open", "high", "low", "close", "volume")
 
 
-def _text(bars: pl.DataFrame, name: str) -> pl.Expr:
-    """Eight decimals of a number that is not negative; nothing where it is missing.
+def decimals(bars: pl.DataFrame, name: str) -> pl.Expr:
+    """Eight decimals of a number; nothing where it is missing. Above ten million it must be positive.
 
     The quick way, a cast to Decimal, multiplies by 1e8 and loses the last digits of large numbers.
     Those are cut into whole and fraction first, both exact.
@@ -37,7 +37,7 @@ def klines_json(bars: pl.DataFrame, interval_ms: int) -> bytes:
 
 
 def klines_csv(bars: pl.DataFrame, interval_ms: int, *, microseconds: bool) -> bytes:
-    """The archive's file: the same twelve columns, without header."""
+    """Rows of the archive's file: the same twelve columns, without header."""
     scale = 1000 if microseconds else 1
     rows = bars.select(_row(bars, "{},{},{},{},{},{},{},{},{},{},{},0", interval_ms, scale))
     return "".join(row + "\n" for row in rows.to_series().to_list()).encode()
@@ -48,12 +48,12 @@ def _row(bars: pl.DataFrame, template: str, interval_ms: int, scale: int) -> pl.
     return pl.format(
         template,
         opened,
-        *(_text(bars, name) for name in _PRICES),
+        *(decimals(bars, name) for name in _PRICES),
         opened + (interval_ms * scale - 1),
-        _text(bars, "quote_volume"),
+        decimals(bars, "quote_volume"),
         pl.col("trades").cast(pl.String).fill_null(""),
-        _text(bars, "taker_buy_base"),
-        _text(bars, "taker_buy_quote"),
+        decimals(bars, "taker_buy_base"),
+        decimals(bars, "taker_buy_quote"),
     )
 
 
@@ -68,10 +68,10 @@ def exchange_info(instruments: list[Instrument], now_ms: int, weight_limit: int)
         "timezone": "UTC",
         "serverTime": now_ms,
         "rateLimits": [
-            _limit("REQUEST_WEIGHT", "MINUTE", 1, weight_limit),
-            _limit("ORDERS", "SECOND", 10, 100),
-            _limit("ORDERS", "DAY", 1, 200_000),
-            _limit("RAW_REQUESTS", "MINUTE", 5, 61_000),
+            rate_limit("REQUEST_WEIGHT", "MINUTE", 1, weight_limit),
+            rate_limit("ORDERS", "SECOND", 10, 100),
+            rate_limit("ORDERS", "DAY", 1, 200_000),
+            rate_limit("RAW_REQUESTS", "MINUTE", 5, 61_000),
         ],
         "exchangeFilters": [],
         "symbols": [_symbol(instrument) for instrument in instruments],
@@ -79,7 +79,8 @@ def exchange_info(instruments: list[Instrument], now_ms: int, weight_limit: int)
     }
 
 
-def _limit(kind: str, interval: str, count: int, limit: int) -> dict[str, Any]:
+def rate_limit(kind: str, interval: str, count: int, limit: int) -> dict[str, Any]:
+    """One element of ``rateLimits``."""
     return {"rateLimitType": kind, "interval": interval, "intervalNum": count, "limit": limit}
 
 

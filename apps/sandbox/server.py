@@ -14,37 +14,37 @@ import uvicorn
 from starlette.applications import Starlette
 
 from apps.sandbox.app import create_app
-from apps.sandbox.backing import Backing, SimulationBacking
+from apps.sandbox.backing import Backings, FuturesBacking, SecondVenueBacking, SimulationBacking
 from apps.sandbox.clock import SandboxClock, create_clock
 from apps.sandbox.replay import ReplayBacking
 from apps.sandbox.settings import SandboxSettings
 from trading.errors import FixConfiguration, RetryLater
+from trading.simulation.futures import FuturesMarket
 from trading.simulation.market import Market
+from trading.simulation.second_venue import SecondVenue
 
 _START_SECONDS = 20.0
 
 
-def create_backing(settings: SandboxSettings) -> Backing:
-    """The backing that the settings name."""
+def create_backings(settings: SandboxSettings) -> Backings:
+    """The markets that the settings name."""
     if settings.backing == "simulation":
-        return SimulationBacking(Market(settings.market))
+        market = Market(settings.market, odd_symbols=settings.odd_symbols)
+        return Backings(
+            SimulationBacking(market),
+            FuturesBacking(FuturesMarket(market)),
+            SecondVenueBacking(SecondVenue(market)),
+        )
     if not settings.replay_folder:
         raise FixConfiguration("sandbox.replay_folder is empty; a replay needs a folder of 1m Parquet files")
-    return ReplayBacking(Path(settings.replay_folder))
+    return Backings(ReplayBacking(Path(settings.replay_folder)))
 
 
 def create(settings: SandboxSettings) -> tuple[Starlette, SandboxClock]:
     """The exchange and its clock."""
-    backing = create_backing(settings)
-    clock = create_clock(settings.clock, backing.end_ms)
-    app = create_app(
-        backing,
-        clock,
-        settings.faults,
-        weight_limit=settings.weight_limit,
-        archive_delay_minutes=settings.archive_delay_minutes,
-    )
-    return app, clock
+    backings = create_backings(settings)
+    clock = create_clock(settings.clock, backings.spot.end_ms)
+    return create_app(backings, clock, settings), clock
 
 
 def serve(settings: SandboxSettings, host: str = "127.0.0.1", port: int = 8090) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Gt
+from annotated_types import Ge, Gt, Le
 
 from trading.simulation.settings import MarketSettings
 
@@ -28,6 +28,38 @@ class ClockSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ArchiveFault:
+    """One fault of the archive, for rehearsals and tests.
+
+    Attributes
+    ----------
+    kind
+        ``bad_checksum``: the CHECKSUM file names another hash. ``truncated``: the zip ends half-way.
+        ``missing_minutes``: the file lacks minutes that REST has. ``corrected``: from ``after`` on the
+        file has other values. ``provisional``: REST has other values until the archive is published.
+    files
+        Which files, as a pattern of their path: ``data/spot/daily/klines/BTCUSDT/*-2025-01-02.zip``.
+        The last three kinds change a day's klines: they look at the path of its daily file, and the
+        monthly file follows.
+    share
+        Part of those files that the fault hits, chosen by the seed.
+    times
+        How often a file is served with a bad checksum or cut short before it is good; 0 always.
+    minutes
+        How many minutes are missing or changed, one after the other.
+    after
+        Sandbox time of a correction (ISO 8601, UTC without offset).
+    """
+
+    kind: Literal["bad_checksum", "truncated", "missing_minutes", "corrected", "provisional"]
+    files: str = "*"
+    share: Annotated[float, Ge(0), Le(1)] = 1.0
+    times: Annotated[int, Ge(0)] = 0
+    minutes: Annotated[int, Gt(0), Le(1440)] = 3
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class FaultSettings:
     """Which requests go wrong, counted over the API requests; 0 never. For rehearsals and tests.
 
@@ -41,6 +73,10 @@ class FaultSettings:
         Every n-th archive file is damaged (its checksum is of the good file).
     retry_after_seconds
         What a 429 asks for.
+    archive
+        Faults of archive files and of what REST says before them.
+    seed
+        Chooses the files and minutes that archive faults hit.
     """
 
     rate_limit_every: Annotated[int, Ge(0)] = 0
@@ -49,11 +85,15 @@ class FaultSettings:
     timeout_seconds: Annotated[float, Gt(0)] = 5.0
     corrupt_zip_every: Annotated[int, Ge(0)] = 0
     retry_after_seconds: Annotated[int, Ge(0)] = 1
+    archive: tuple[ArchiveFault, ...] = ()
+    seed: Annotated[int, Ge(0)] = 0
 
 
 @dataclass(frozen=True, slots=True)
 class SandboxSettings:
-    """A sandbox exchange.
+    """A sandbox exchange: spot, USDT-margined futures, their archive, and a second venue's candles.
+
+    A replay has the spot market only.
 
     Attributes
     ----------
@@ -63,8 +103,13 @@ class SandboxSettings:
         Folder searched for ``*.parquet`` with one-minute klines.
     weight_limit
         Request weight allowed per minute; 0 never limits, though weights are still reported.
+    futures_weight_limit
+        The same for the futures API, which counts for itself. Binance's own is 2,400.
     archive_delay_minutes
-        How long after its end a day appears in the archive.
+        How long after its end a day or month appears in the archive.
+    odd_symbols
+        Also trade pairs that a universe must leave out: USDCUSDT, EURUSDT, WBTCUSDT, BTCUPUSDT, the
+        coin WAVESUSDT, which is delisted one day, and SRMUSDT, which no longer trades.
     """
 
     backing: Literal["simulation", "replay"] = "simulation"
@@ -73,4 +118,6 @@ class SandboxSettings:
     clock: ClockSettings = field(default_factory=ClockSettings)
     faults: FaultSettings = field(default_factory=FaultSettings)
     weight_limit: Annotated[int, Ge(0)] = 0
+    futures_weight_limit: Annotated[int, Ge(0)] = 0
     archive_delay_minutes: Annotated[int, Ge(0)] = 0
+    odd_symbols: bool = False

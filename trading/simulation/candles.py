@@ -50,6 +50,7 @@ def candles(
     sigma: Floats,
     usual_sigma: float,
     present: npt.NDArray[np.bool_],
+    activity: Floats | None = None,
 ) -> pl.DataFrame:
     """Klines of one symbol and day.
 
@@ -63,9 +64,14 @@ def candles(
         The symbol's usual daily deviation: stormy days trade more.
     present
         Which minutes have a kline, shape (1440,).
+    activity
+        Turnover of each minute as a multiple of the usual one, shape (1440,), where another market of
+        the same coin has set it; None lets storms, moves and the hour set it.
     """
     tick, lot = float(listing.tick_size), float(listing.lot_step)
-    trades = _trades(random, listing, np.diff(log_prices), sigma, usual_sigma)
+    if activity is None:
+        activity = _activity(random, np.diff(log_prices), sigma, usual_sigma)
+    trades = random.poisson(listing.daily_quote_volume / MINUTES / _USUAL_TRADE_QUOTE * activity)
     ticks = np.maximum(np.rint(np.exp(log_prices) / tick), 1.0)
     # Without a trade the price stays where the last trade left it.
     last = np.maximum.accumulate(np.where(trades > 0, np.arange(1, MINUTES + 1), 0))
@@ -102,15 +108,16 @@ def candles(
     return pl.DataFrame([names, times, *(pl.Series(name, values) for name, values in columns.items())])
 
 
-def _trades(
-    random: np.random.Generator, listing: Listing, returns: Floats, sigma: Floats, usual_sigma: float
-) -> npt.NDArray[np.int64]:
-    """Trades per minute: Poisson around the usual turnover, more in storms, at moves and by the hour."""
-    usual = listing.daily_quote_volume / MINUTES / _USUAL_TRADE_QUOTE
+def usual_activity(listing: Listing, trades: npt.NDArray[np.int64]) -> Floats:
+    """Each minute's trades as a multiple of the listing's usual number."""
+    return np.asarray(trades / (listing.daily_quote_volume / MINUTES / _USUAL_TRADE_QUOTE))
+
+
+def _activity(random: np.random.Generator, returns: Floats, sigma: Floats, usual_sigma: float) -> Floats:
+    """Turnover of each minute against the usual one: more in storms, at moves and by the hour."""
     storm = float(np.sqrt((sigma * sigma).sum())) / usual_sigma
     surprise = np.exp(0.45 * random.standard_normal(MINUTES))
-    rate = usual * storm * SEASON * surprise * (0.7 + 0.4 * np.abs(returns) / sigma)
-    return np.asarray(random.poisson(rate), dtype=np.int64)
+    return np.asarray(storm * SEASON * surprise * (0.7 + 0.4 * np.abs(returns) / sigma))
 
 
 def _digits(step: Decimal) -> int:

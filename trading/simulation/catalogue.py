@@ -24,6 +24,8 @@ class Listing:
         Sensitivity to the market factor.
     daily_volatility
         Standard deviation of the pair's own daily log return, beside the market's.
+    follows
+        Pair whose price path this one has, as a wrapped coin does; empty for a path of its own.
     """
 
     symbol: str
@@ -31,6 +33,7 @@ class Listing:
     daily_quote_volume: float
     beta: float
     daily_volatility: float
+    follows: str = ""
 
     @property
     def tick_size(self) -> Decimal:
@@ -122,4 +125,18 @@ _ROWS: tuple[tuple[str, float, float, float, float], ...] = (
 #: Every pair that can be simulated, by symbol, most traded ones first.
 CATALOGUE: dict[str, Listing] = {
     row[0]: Listing(row[0], row[1], row[2] * 1e6, row[3], row[4] / 100.0) for row in _ROWS
+}
+
+#: Pairs that a universe must leave out, simulated only on request: a stable coin, a fiat currency, a
+#: wrapped coin, a leveraged token, a coin that is delisted one day and one that no longer trades.
+ODD: dict[str, Listing] = {
+    item.symbol: item
+    for item in (
+        Listing("USDCUSDT", 1.0, 900e6, 0.0, 0.0002),
+        Listing("EURUSDT", 1.08, 30e6, 0.0, 0.004),
+        Listing("WBTCUSDT", 68_000.0, 12e6, 1.00, 0.006, follows="BTCUSDT"),
+        Listing("BTCUPUSDT", 50.0, 8e6, 2.5, 0.015),
+        Listing("WAVESUSDT", 2.6, 14e6, 1.1, 0.028),
+        Listing("SRMUSDT", 0.3, 4e6, 1.1, 0.03),
+    )
 }

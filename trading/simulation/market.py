@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 from collections import OrderedDict
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 
 import numpy as np
@@ -13,14 +14,35 @@ import polars as pl
 
 from trading.errors import FixConfiguration
 from trading.model.instrument import Instrument
-from trading.model.interval import DAY_MS, MINUTE_MS
+from trading.model.interval import DAY_MS
 from trading.simulation import candles, daily
-from trading.simulation.catalogue import CATALOGUE, Listing
+from trading.simulation.calendar import Calendar
+from trading.simulation.catalogue import CATALOGUE, ODD, Listing
 from trading.simulation.daily import DailyPath, Floats
 from trading.simulation.intraday import MINUTES, bridge, minute_volatility
+from trading.simulation.moments import midnight_ms
 from trading.simulation.settings import MarketSettings
 
 _FACTOR_DAYS_KEPT = 64
+
+
+@dataclass(frozen=True, slots=True)
+class UnbrokenDay:
+    """A pair's day as its price ran, whatever the listing and the outages.
+
+    Attributes
+    ----------
+    minutes
+        All 1440 klines.
+    sigma
+        Standard deviation of each minute's log return, shape (1440,).
+    usual_sigma
+        The pair's usual daily deviation.
+    """
+
+    minutes: pl.DataFrame
+    sigma: Floats
+    usual_sigma: float
 
 
 class Market:
@@ -29,28 +51,35 @@ class Market:
     Every answer is a pure function of the settings: the same whatever was asked before. Instances
     only remember intermediate results and may be shared between threads that tolerate recomputing.
 
+    Parameters
+    ----------
+    odd_symbols
+        Also simulate the pairs that a universe must leave out (`catalogue.ODD`).
+
     Raises
     ------
     FixConfiguration
         If the settings name an unknown symbol, or a date that cannot be read.
     """
 
-    def __init__(self, settings: MarketSettings) -> None:
+    def __init__(self, settings: MarketSettings, *, odd_symbols: bool = False) -> None:
         self.settings = settings
-        self.symbols = _symbols(settings)
-        self.origin = _date(settings.origin, "origin")
-        self.origin_ms = _midnight_ms(self.origin)
-        self.end_ms = self.origin_ms + settings.horizon_days * DAY_MS
-        self._listed = {symbol: self._listing_ms(symbol) for symbol in self.symbols}
-        self._silences = tuple(
-            (_moment_ms(o.start, "outages"), o.minutes, o.symbol) for o in settings.outages
-        )
+        self.calendar = Calendar(settings)
+        self.listings = {symbol: CATALOGUE[symbol] for symbol in _symbols(settings)}
+        if odd_symbols:
+            self.listings |= ODD
+        self.symbols = tuple(self.listings)
+        self.origin = self.calendar.origin
+        self.origin_ms = self.calendar.origin_ms
+        self.end_ms = self.calendar.end_ms
+        self._listed = {symbol: self.calendar.listed_ms(symbol) for symbol in self.symbols}
+        self._delisted = {symbol: self.calendar.delisted_ms(symbol) for symbol in self.symbols}
         self._own: dict[str, DailyPath] = {}
         self._factors: OrderedDict[int, tuple[Floats, Floats]] = OrderedDict()
 
     def instruments(self) -> list[Instrument]:
-        """Every simulated pair with its filters and listing."""
-        return [self._instrument(CATALOGUE[symbol]) for symbol in self.symbols]
+        """Every simulated pair with its filters, listing and delisting."""
+        return [self._instrument(listing) for listing in self.listings.values()]
 
     def listed_at_ms(self, symbol: str) -> int:
         """First moment at which the symbol trades."""
@@ -66,34 +95,56 @@ class Market:
         Returns
         -------
         polars.DataFrame
-            Columns of the ``klines`` dataset without ``source``, sorted by time, at most 1440 rows.
-            Minutes before the listing or in an outage are absent. Prices are whole ticks, volumes
-            whole lots. Days outside the simulated history have no rows.
+            The venue's columns of the ``klines`` dataset (up to ``taker_buy_quote``), sorted by time, at
+            most 1440 rows. Minutes before the listing, after the delisting or in an outage are absent.
+            Prices are whole ticks, volumes whole lots. Days outside the simulated history have no rows.
         """
-        listed_ms = self.listed_at_ms(symbol)
-        start_ms = _midnight_ms(day)
-        index = (start_ms - self.origin_ms) // DAY_MS
-        if not 0 <= index < self.settings.horizon_days or listed_ms >= start_ms + DAY_MS:
+        listed_ms, delisted_ms = self.listed_at_ms(symbol), self._delisted[symbol]
+        start_ms = midnight_ms(day)
+        ended = delisted_ms is not None and delisted_ms <= start_ms
+        if self.index(day) is None or listed_ms >= start_ms + DAY_MS or ended:
             return candles.empty()
-        listing = CATALOGUE[symbol]
+        present = self.calendar.present("spot", symbol, start_ms, listed_ms, delisted_ms)
+        return self._day(symbol, day, present).minutes
+
+    def unbroken(self, symbol: str, day: date) -> UnbrokenDay:
+        """The day of a symbol without holes; the day must lie in the simulated history."""
+        return self._day(symbol, day, np.ones(MINUTES, dtype=np.bool_))
+
+    def index(self, day: date) -> int | None:
+        """Number of a day from the origin; None outside the simulated history."""
+        number = (day - self.origin).days
+        return number if 0 <= number < self.settings.horizon_days else None
+
+    def log_levels(self, symbol: str) -> Floats:
+        """Log price relative to the start price at the start of each day, one longer than the days."""
+        listing = self.listings[symbol]
+        return np.asarray(listing.beta * self._market.log_level + self._own_path(listing).log_level)
+
+    def _day(self, symbol: str, day: date, present: npt.NDArray[np.bool_]) -> UnbrokenDay:
+        listing = self.listings[symbol]
+        index = (day - self.origin).days
         own = self._own_path(listing)
         factor, factor_sigma = self._factor(index)
-        random = daily.stream(self.settings, symbol, index)
-        sigma = minute_volatility(random, own.volatility[index], own.volatility[index + 1])
+        random = daily.stream(self.settings, listing.follows or symbol, index)
+        own_sigma = minute_volatility(random, own.volatility[index], own.volatility[index + 1])
         own_return = float(own.log_level[index + 1] - own.log_level[index])
-        moves = bridge(random, sigma, own_return, self.settings.reversal)
-        base = np.log(listing.start_price) + self._log_level(listing, index)
-        return candles.candles(
+        moves = bridge(random, own_sigma, own_return, self.settings.reversal)
+        base = np.log(listing.start_price) + float(self.log_levels(symbol)[index])
+        sigma = np.hypot(listing.beta * factor_sigma, own_sigma)
+        usual_sigma = float(
+            np.hypot(listing.beta * self.settings.market_daily_volatility, listing.daily_volatility)
+        )
+        minutes = candles.candles(
             random,
             listing,
-            start_ms=start_ms,
+            start_ms=midnight_ms(day),
             log_prices=np.append(base, base + listing.beta * factor + moves),
-            sigma=np.hypot(listing.beta * factor_sigma, sigma),
-            usual_sigma=np.hypot(
-                listing.beta * self.settings.market_daily_volatility, listing.daily_volatility
-            ),
-            present=self._present(symbol, index, start_ms, listed_ms),
+            sigma=sigma,
+            usual_sigma=usual_sigma,
+            present=present,
         )
+        return UnbrokenDay(minutes, sigma, usual_sigma)
 
     @cached_property
     def _market(self) -> DailyPath:
@@ -107,12 +158,11 @@ class Market:
     def _own_path(self, listing: Listing) -> DailyPath:
         path = self._own.get(listing.symbol)
         if path is None:
-            path = self._own[listing.symbol] = daily.own_path(self.settings, listing)
+            path = self._own[listing.symbol] = daily.own_path(self.settings, self._leader(listing))
         return path
 
-    def _log_level(self, listing: Listing, index: int) -> float:
-        own = self._own_path(listing)
-        return float(listing.beta * self._market.log_level[index] + own.log_level[index])
+    def _leader(self, listing: Listing) -> Listing:
+        return CATALOGUE[listing.follows] if listing.follows else listing
 
     def _factor(self, index: int) -> tuple[Floats, Floats]:
         """Market factor of a day: cumulative log return and deviation per minute."""
@@ -128,40 +178,6 @@ class Market:
                 self._factors.popitem(last=False)
         return known
 
-    def _present(self, symbol: str, index: int, start_ms: int, listed_ms: int) -> npt.NDArray[np.bool_]:
-        """Which minutes of the day have a kline."""
-        present = np.ones(MINUTES, dtype=np.bool_)
-        present[: max(0, (listed_ms - start_ms) // MINUTE_MS)] = False
-        chances = (
-            (daily.stream(self.settings, "outage", index), self.settings.venue_outage_probability, 45),
-            (
-                daily.stream(self.settings, "outage", symbol, index),
-                self.settings.symbol_outage_probability,
-                25,
-            ),
-        )
-        for random, probability, longest in chances:
-            chance, first, length = random.random(3)
-            if chance < probability:
-                begin = int(first * (MINUTES - longest))
-                present[begin : begin + 2 + int(length * (longest - 2))] = False
-        for outage_ms, minutes, only in self._silences:
-            if only in ("", symbol):
-                begin = (outage_ms - start_ms) // MINUTE_MS
-                present[max(0, begin) : max(0, begin + minutes)] = False
-        return present
-
-    def _listing_ms(self, symbol: str) -> int:
-        for entry in self.settings.listings:
-            name, _, moment = entry.partition("=")
-            if name == symbol:
-                return max(_moment_ms(moment, "listings"), self.origin_ms)
-        position = list(CATALOGUE).index(symbol)
-        if position % 9 != 8 or not self.settings.late_listing_days:
-            return self.origin_ms
-        hours = daily.stream(self.settings, "listing", symbol).integers(24 * self.settings.late_listing_days)
-        return self.origin_ms + int(hours) * 60 * MINUTE_MS
-
     def _instrument(self, listing: Listing) -> Instrument:
         return Instrument(
             symbol=listing.symbol,
@@ -173,6 +189,7 @@ class Market:
             max_quantity=candles.decimal_bound(9_000_000.0 / listing.start_price * 100.0),
             min_notional=candles.MIN_NOTIONAL,
             listed_at_ms=self._listed[listing.symbol],
+            delisted_at_ms=self._delisted[listing.symbol],
         )
 
 
@@ -189,25 +206,3 @@ def _symbols(settings: MarketSettings) -> tuple[str, ...]:
             hint = f"; the nearest is {near[0]}" if near else ""
             raise FixConfiguration(f"market.symbols names {symbol!r}, which cannot be simulated{hint}")
     return tuple(dict.fromkeys(settings.symbols))
-
-
-def _date(text: str, setting: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise FixConfiguration(f"market.{setting} is {text!r}; write a date as 2024-06-01") from error
-
-
-def _moment_ms(text: str, setting: str) -> int:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise FixConfiguration(
-            f"market.{setting} has {text!r}; write a moment as 2026-01-02T03:04"
-        ) from error
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return int(aware.timestamp()) * 1000
-
-
-def _midnight_ms(day: date) -> int:
-    return (day - date(1970, 1, 1)) // timedelta(days=1) * DAY_MS

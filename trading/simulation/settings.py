@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Le
 
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """Minutes without klines: of one symbol, or of the whole venue when ``symbol`` is empty."""
+    """Minutes without klines: of one symbol, or of the whole market when ``symbol`` is empty."""
 
     start: str
     """First silent minute, ISO 8601, UTC when no offset is given: 2026-01-02T03:04."""
     minutes: Annotated[int, Gt(0)]
     symbol: str = ""
+    market: Literal["spot", "usdm", "coinbase"] = "spot"
+    """Which market is silent; the others go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,10 @@ class MarketSettings:
         Listing moments as ``SYMBOL=2026-01-02T03:00``. Every ninth pair of the catalogue is listed
         some time within the first ``late_listing_days`` unless named here.
     late_listing_days
-        Days from the origin within which the late ones are listed.
+        Days from the origin within which the late ones are listed. The futures of every fourth pair
+        follow their pair within as many days, at most 120; 0 lists everything at the origin.
+    delistings
+        Moments after the last trade of a pair and its future, as ``SYMBOL=2026-01-02T03:00``.
     outages
         Planned silences, beside the random ones.
     venue_outage_probability, symbol_outage_probability
@@ -59,6 +64,7 @@ class MarketSettings:
     horizon_days: Annotated[int, Ge(1), Le(20_000)] = 3_650
     listings: tuple[str, ...] = ()
     late_listing_days: Annotated[int, Ge(0)] = 400
+    delistings: tuple[str, ...] = ()
     outages: tuple[Outage, ...] = ()
     venue_outage_probability: Annotated[float, Ge(0), Le(1)] = 0.015
     symbol_outage_probability: Annotated[float, Ge(0), Le(1)] = 0.003
