@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated
 
 import polars as pl
 from annotated_types import Ge, Gt, Le
 
-from trading.bars.gaps import day_bounds_ms, expected_minutes
+from trading.bars.faults.amounts import amounts_as_prices, amounts_outside
+from trading.bars.faults.continuity import breaks, wide_bars
+from trading.bars.faults.finding import SAMPLE_ROWS, Finding, Severity
+from trading.bars.faults.neighbours import arrange
+from trading.bars.faults.numbers import impossible_numbers, price_order
+from trading.bars.faults.orientation import swapped_open_close
+from trading.bars.faults.repeats import repeats
+from trading.bars.faults.times import duplicates, unclosed, without_wrong_units
+from trading.bars.gaps import DEFECTS, day_bounds_ms, expected_minutes
 from trading.model.interval import DAY_MS, MINUTE_MS
-
-Severity = Literal["block", "warn"]
-_PRICES = ("open", "high", "low", "close")
-_SAMPLE_ROWS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,55 +70,24 @@ class CheckOutcome:
 
 def check_duplicates(klines: pl.DataFrame) -> CheckOutcome:
     """No symbol has a minute twice (blocks)."""
-    rows = klines.group_by("symbol", "open_time").len("copies").filter(pl.col("copies") > 1)
-    return _count("duplicates", "block", rows.sort("symbol", "open_time"), "rows that repeat a minute")
+    return _duplicates(arrange(without_wrong_units(klines)[0], MINUTE_MS))
 
 
 def check_ohlc_order(klines: pl.DataFrame) -> CheckOutcome:
     """Low is the lowest and high the highest of the four prices (blocks)."""
-    wrong = (pl.col("low") > pl.min_horizontal("open", "close")) | (
-        pl.col("high") < pl.max_horizontal("open", "close")
-    )
-    return _count("ohlc_order", "block", klines.filter(wrong), "rows whose high or low is inside the body")
+    return _outcome("ohlc_order", "block", price_order(klines), "rows whose high or low is inside the body")
 
 
 def check_range(klines: pl.DataFrame) -> CheckOutcome:
     """Prices are finite and positive, amounts are finite and not negative (blocks)."""
-    bad_price = pl.any_horizontal(
-        [~(pl.col(name).is_finite() & (pl.col(name) > 0)).fill_null(False) for name in _PRICES]
-    )
-    bad_volume = ~(pl.col("volume").is_finite() & (pl.col("volume") >= 0)).fill_null(False)
-    optional = ("quote_volume", "trades", "taker_buy_base", "taker_buy_quote")
-    bad_optional = pl.any_horizontal(
-        [
-            ~(pl.col(name).cast(pl.Float64).is_finite() & (pl.col(name) >= 0)).fill_null(True)
-            for name in optional
-        ]
-    )
-    rows = klines.filter(bad_price | bad_volume | bad_optional)
-    return _count("range", "block", rows, "rows with a missing, non-finite or impossible number")
+    found = impossible_numbers(klines)
+    return _outcome("range", "block", found, "rows with a missing, non-finite or impossible number")
 
 
-def check_jumps(klines: pl.DataFrame, settings: QualitySettings) -> CheckOutcome:
-    """Prices do not jump implausibly (warns): a real crash must pass through."""
-    ordered = klines.sort("symbol", "open_time").with_columns(
-        pl.max_horizontal(
-            (pl.col("close") / pl.col("close").shift().over("symbol") - 1).abs(),
-            pl.col("high") / pl.col("low") - 1,
-        ).alias("jump_fraction")
-    )
-    finite = ordered.filter(pl.col("jump_fraction").is_finite()).sort("jump_fraction", descending=True)
-    rows = finite.filter(pl.col("jump_fraction") > settings.jump_fraction)
-    largest = float(finite["jump_fraction"][0]) if finite.height else None
-    return CheckOutcome(
-        "jumps",
-        rows.is_empty(),
-        "warn",
-        largest,
-        settings.jump_fraction,
-        rows.head(_SAMPLE_ROWS),
-        f"{rows.height} minute(s) moved by more than {settings.jump_fraction:.0%}; kept, look at them",
-    )
+def check_amounts(klines: pl.DataFrame) -> CheckOutcome:
+    """Value over volume is a price inside the bar, and takers bought no more than was traded (blocks)."""
+    found = [*amounts_outside(klines), *amounts_as_prices(klines)]
+    return _outcome("amounts", "block", found, "rows whose amounts contradict their prices")
 
 
 def check_symbol_gaps(
@@ -123,8 +97,10 @@ def check_symbol_gaps(
     closed_before_ms: int,
     settings: QualitySettings,
 ) -> CheckOutcome:
-    """No symbol misses more than its share of minutes while others traded (blocks)."""
-    missing = gaps.filter(pl.col("kind") == "symbol").group_by("symbol").agg(pl.col("missing_minutes").sum())
+    """No symbol misses more than its share of minutes that must exist (blocks)."""
+    missing = (
+        gaps.filter(pl.col("kind").is_in(DEFECTS)).group_by("symbol").agg(pl.col("missing_minutes").sum())
+    )
     rows = (
         expected_minutes(instruments, day, closed_before_ms)
         .join(missing, on="symbol", how="inner")
@@ -139,7 +115,7 @@ def check_symbol_gaps(
         "block",
         worst,
         settings.symbol_gap_fraction,
-        rows.head(_SAMPLE_ROWS),
+        rows.head(SAMPLE_ROWS),
         f"{over.height} symbol(s) miss more than {settings.symbol_gap_fraction:.1%} of their minutes",
     )
 
@@ -148,7 +124,7 @@ def check_venue_gaps(
     gaps: pl.DataFrame, day: date, closed_before_ms: int, settings: QualitySettings
 ) -> CheckOutcome:
     """The whole venue was not silent (warns): an outage is the venue's fact, not our defect."""
-    silent = gaps.filter(pl.col("kind") == "venue")
+    silent = gaps.filter(pl.col("kind") == "venue_outage")
     # A symbol listed during a silence has a shorter run of the same minutes: the longest total counts.
     totals = silent.group_by("symbol").agg(pl.col("missing_minutes").sum())
     minutes = max(totals["missing_minutes"].to_list(), default=0)
@@ -162,7 +138,7 @@ def check_venue_gaps(
         "warn",
         fraction,
         settings.venue_gap_fraction,
-        rows.sort("first_missing", "last_missing").head(_SAMPLE_ROWS),
+        rows.sort("first_missing", "last_missing").head(SAMPLE_ROWS),
         f"no symbol traded in {minutes} minute(s)",
     )
 
@@ -191,7 +167,7 @@ def check_staleness(
         severity,
         age,
         float(settings.staleness_minutes),
-        late.head(_SAMPLE_ROWS),
+        late.head(SAMPLE_ROWS),
         "there are no klines"
         if age is None
         else f"the newest kline closed {age:.0f} minute(s) ago; {late.height} symbol(s) lag behind",
@@ -210,7 +186,15 @@ def check_row_count(
         .filter(((pl.col("expected") > 0) & (pl.col("rows") == 0)) | (pl.col("rows") > pl.col("expected")))
         .sort("symbol")
     )
-    return _count("row_count", "block", rows, "symbol(s) without rows, or with more than the day can have")
+    return CheckOutcome(
+        "row_count",
+        rows.is_empty(),
+        "block",
+        float(rows.height),
+        0.0,
+        rows.head(SAMPLE_ROWS),
+        f"{rows.height} symbol(s) without rows, or with more than the day can have",
+    )
 
 
 def check_klines(
@@ -220,33 +204,85 @@ def check_klines(
     day: date,
     closed_before_ms: int,
     settings: QualitySettings,
+    previous: pl.DataFrame | None = None,
 ) -> list[CheckOutcome]:
     """All checks of one daily partition of klines.
 
+    Parameters
+    ----------
+    gaps
+        Rows of the ``kline_gaps`` dataset for these klines.
+    instruments
+        Who is expected: columns ``symbol``, ``listed_at``, ``delisted_at``.
+    previous
+        The last klines before the day, one or more per symbol (an hour of them tells what is usual
+        while the day is young); None leaves the day's first klines without a neighbour to fit.
+
+    Notes
+    -----
     Staleness is measured against ``closed_before_ms`` and blocks only while the day is open: on a
     closed day a silent end is a gap, and the gap checks judge it.
     """
     start_ms, end_ms = day_bounds_ms(day, closed_before_ms)
     still_open = end_ms < start_ms + DAY_MS
+    timely, wrong_units = without_wrong_units(klines)
+    arranged = arrange(timely, MINUTE_MS, previous)
+    away = breaks(arranged)
+    misfits = [*(found for found in away if found.severity == "block"), *swapped_open_close(arranged)]
+    odd = [*(found for found in away if found.severity == "warn"), *wide_bars(arranged)]
+    again = [found for found in repeats(arranged) if found.severity == "block"]
+    early = [*wrong_units, *unclosed(arranged, MINUTE_MS, end_ms)]
     return [
         check_symbol_gaps(gaps, instruments, day, closed_before_ms, settings),
         check_venue_gaps(gaps, day, closed_before_ms, settings),
-        check_duplicates(klines),
+        _duplicates(arranged),
         check_ohlc_order(klines),
         check_range(klines),
-        check_jumps(klines, settings),
+        check_amounts(klines),
+        _outcome("continuity", "block", misfits, "minutes that do not follow from the minute before"),
+        _outcome("breaks", "warn", odd, "minutes that follow oddly from the minute before"),
+        _outcome("repeats", "block", again, "minutes that repeat another one"),
+        _outcome("unclosed", "block", early, "minutes that had not closed yet, or at no possible time"),
+        _jumps(arranged, settings),
         check_staleness(klines, end_ms, settings, severity="block" if still_open else "warn"),
         check_row_count(klines, instruments, day, closed_before_ms),
     ]
 
 
-def _count(name: str, severity: Severity, rows: pl.DataFrame, what: str) -> CheckOutcome:
+def _duplicates(arranged: pl.DataFrame) -> CheckOutcome:
+    return _outcome("duplicates", "block", duplicates(arranged), "rows that repeat a minute")
+
+
+def _jumps(arranged: pl.DataFrame, settings: QualitySettings) -> CheckOutcome:
+    """Prices do not jump implausibly (warns): a real crash must pass through."""
+    follows = pl.col("_run") == pl.col("_run").shift()
+    change = pl.when(follows).then((pl.col("close") / pl.col("close").shift() - 1).abs())
+    jump = pl.max_horizontal(change, pl.col("high") / pl.col("low") - 1)
+    size = pl.when(pl.col("_own") & jump.is_finite()).then(jump).alias("jump_fraction")
+    jumps = arranged.select(size).to_series()
+    over = arranged.with_columns(jumps).filter(jumps > settings.jump_fraction)
+    largest = jumps.max()
+    return CheckOutcome(
+        "jumps",
+        over.is_empty(),
+        "warn",
+        float(largest) if isinstance(largest, float) else None,
+        settings.jump_fraction,
+        over.top_k(SAMPLE_ROWS, by="jump_fraction").select(pl.exclude("^_.*$")),
+        f"{over.height} minute(s) moved by more than {settings.jump_fraction:.0%}; kept, look at them",
+    )
+
+
+def _outcome(name: str, severity: Severity, findings: Sequence[Finding], what: str) -> CheckOutcome:
+    count = sum(finding.count for finding in findings)
+    rows = pl.concat([finding.rows for finding in findings], how="diagonal_relaxed") if findings else None
+    reasons = "; ".join(f"{finding.symbol}: {finding.reason}" for finding in findings[:3])
     return CheckOutcome(
         name,
-        rows.is_empty(),
+        not findings,
         severity,
-        float(rows.height),
+        float(count),
         0.0,
-        rows.head(_SAMPLE_ROWS),
-        f"{rows.height} {what}",
+        pl.DataFrame() if rows is None else rows.head(SAMPLE_ROWS),
+        f"{count} {what}" + (f" ({reasons})" if reasons else ""),
     )

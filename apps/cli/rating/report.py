@@ -8,9 +8,10 @@ from pathlib import Path
 
 import polars as pl
 
+from apps.cli.bars.spacing import interval_text, parse_interval
 from apps.cli.rating.bar_file import read_bars
 from apps.cli.rating.bar_order import in_order
-from apps.cli.rating.spacing import at_interval, interval_text, parse_interval
+from apps.cli.rating.spacing import at_interval
 from trading.errors import BadData
 from trading.model.interval import DAY_MS, Interval
 

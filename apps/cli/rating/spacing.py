@@ -1,44 +1,14 @@
-"""How long the bars of a file are, and longer bars made of them."""
+"""Longer bars made of a file's own."""
 
 from __future__ import annotations
 
-import re
-
 import polars as pl
 
-from trading.errors import BadData, FixConfiguration
+from apps.cli.bars.spacing import UNITS_MS, interval_text, usual_spacing
+from trading.errors import BadData
 
-_UNITS_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 #: 1970-01-01 was a Thursday; weeks start on Monday.
-_MONDAY_MS = 4 * _UNITS_MS["d"]
-
-
-def parse_interval(text: str) -> int:
-    """Length of an interval such as ``15m``, ``1h`` or ``1d``, in milliseconds."""
-    match = re.fullmatch(r"([1-9]\d*)([smhdw])", text.strip().lower())
-    if match is None:
-        raise FixConfiguration(
-            f"interval {text!r}: write a number and s, m, h, d or w, such as 15m, 1h or 1d"
-        )
-    return int(match[1]) * _UNITS_MS[match[2]]
-
-
-def interval_text(length_ms: int) -> str:
-    """The shortest way to write a length: ``1h``, not ``60m``."""
-    for unit in reversed(_UNITS_MS):
-        if length_ms % _UNITS_MS[unit] == 0:
-            return f"{length_ms // _UNITS_MS[unit]}{unit}"
-    return f"{length_ms / 1000:g}s"
-
-
-def usual_spacing(bars: pl.DataFrame) -> int | None:
-    """The most frequent distance of neighbouring bars in milliseconds; None with one bar per symbol."""
-    steps = bars.select(pl.col("open_time").dt.epoch("ms").diff().over("symbol"))["open_time"].drop_nulls()
-    if steps.is_empty():
-        return None
-    return int(
-        steps.value_counts(sort=False).sort("count", "open_time", descending=[True, False])["open_time"][0]
-    )
+_MONDAY_MS = 4 * UNITS_MS["d"]
 
 
 def at_interval(bars: pl.DataFrame, wanted_ms: int | None, name: str) -> tuple[pl.DataFrame, int]:
@@ -70,7 +40,7 @@ def at_interval(bars: pl.DataFrame, wanted_ms: int | None, name: str) -> tuple[p
 def _merge(bars: pl.DataFrame, own_ms: int, length_ms: int) -> pl.DataFrame:
     """Longer bars aligned to midnight UTC (weeks to Monday), but for those that the file holds only in part."""
     opened = pl.col("open_time").dt.epoch("ms")
-    shift = _MONDAY_MS if length_ms % _UNITS_MS["w"] == 0 else 0
+    shift = _MONDAY_MS if length_ms % UNITS_MS["w"] == 0 else 0
     start = (opened - shift) // length_ms * length_ms + shift
     known_from, known_until = opened.min().over("symbol"), (opened.max() + own_ms).over("symbol")
     return (

@@ -65,3 +65,28 @@ def _text(words: pl.Series) -> pl.Series:
 
 def _as_utc(moment: pl.Expr) -> pl.Expr:
     return moment.dt.replace_time_zone("UTC")
+
+
+def time_units(column: pl.Series) -> tuple[str, ...]:
+    """The units that a column counts its times in, most frequent first.
+
+    ``s``, ``ms``, ``us`` or ``ns`` for numbers (also as text), ``text`` for dates in words,
+    ``timestamp`` for a column that has no doubt of it.
+    """
+    if column.dtype.is_temporal():
+        return ("timestamp",)
+    numbers = column.cast(pl.String).str.strip_chars().cast(pl.Float64, strict=False)
+    size = pl.col("value").abs()
+    unit = (
+        pl.when(pl.col("value").is_null())
+        .then(pl.lit("text"))
+        .when(size < 1e11)
+        .then(pl.lit("s"))
+        .when(size < 1e14)
+        .then(pl.lit("ms"))
+        .when(size < 1e17)
+        .then(pl.lit("us"))
+        .otherwise(pl.lit("ns"))
+    )
+    counts = pl.DataFrame({"value": numbers}).select(unit.alias("unit")).to_series().value_counts()
+    return tuple(counts.sort("count", "unit", descending=[True, False])["unit"])
