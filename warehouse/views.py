@@ -11,6 +11,7 @@ import polars as pl
 
 from trading.errors import BadData, FixConfiguration
 from warehouse.datasets.catalogue import ALL, BY_NAME
+from warehouse.datasets.market import KLINES
 from warehouse.lake.lake import Lake
 from warehouse.lake.partition import folder_of, key_of
 from warehouse.lake.store import LocalStore
@@ -41,7 +42,8 @@ def connect_views(lake: Lake) -> duckdb.DuckDBPyConnection:
     """An in-memory connection with a view per dataset; close it after use.
 
     Every view has the declared columns, then ``interval`` (where the dataset has intervals) and
-    ``date``. A dataset without files is an empty view. The connection reads nothing but the lake:
+    ``date``. A dataset without files is an empty view. ``klines_known_at(moment)`` gives the klines as
+    they were known at a moment. The connection reads nothing but the lake:
     other files, Python variables, extensions and settings are locked away.
     """
     import duckdb
@@ -57,6 +59,7 @@ def connect_views(lake: Lake) -> duckdb.DuckDBPyConnection:
                 f"{dataset.name}: no view over its files ({_first_line(error)}); delete the file and "
                 "rebuild its day with `tidemill backfill`"
             ) from error
+    connection.execute(_known_at_macro())
     if isinstance(lake.store, LocalStore):
         connection.execute(f"SET allowed_directories = [{_quoted(f'{lake.store.root}/')}]")
     connection.execute("SET enable_external_access = false")
@@ -135,6 +138,15 @@ def _empty_view(dataset: Dataset) -> str:
     pairs = zip(_names(dataset), types, strict=True)
     columns = ", ".join(f'CAST(NULL AS {kind}) AS "{name}"' for name, kind in pairs)
     return f'CREATE VIEW "{dataset.name}" AS SELECT {columns} WHERE false'
+
+
+def _known_at_macro() -> str:
+    """The table function ``klines_known_at``: what `trading.bars.revisions.as_known` gives, in SQL."""
+    names = ", ".join(f'"{name}"' for name in _names(KLINES))
+    return (
+        f"CREATE MACRO klines_known_at(moment) AS TABLE SELECT {names} FROM klines WHERE known_at <= moment "
+        f"UNION ALL SELECT {names} FROM kline_revisions WHERE known_at <= moment AND known_until > moment"
+    )
 
 
 def _arrow_dataset(lake: Lake, dataset: Dataset, keys: list[str]) -> object:

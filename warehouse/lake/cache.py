@@ -23,6 +23,7 @@ class FrameCache:
         self.capacity_bytes = capacity_bytes
         self.size_bytes = 0
         self._frames: OrderedDict[str, tuple[Stamp, pl.DataFrame, int]] = OrderedDict()
+        self._used: set[str] = set()
         self._lock = Lock()
 
     def get(self, key: str, stamp: Stamp) -> pl.DataFrame | None:
@@ -32,6 +33,7 @@ class FrameCache:
             if entry is None or entry[0] != stamp:
                 return None
             self._frames.move_to_end(key)
+            self._used.add(key)
             return entry[1]
 
     def put(self, key: str, stamp: Stamp, frame: pl.DataFrame) -> None:
@@ -44,7 +46,15 @@ class FrameCache:
             if size > self.capacity_bytes:
                 return
             self._frames[key] = (stamp, frame, size)
+            self._used.add(key)
             self.size_bytes += size
             while self.size_bytes > self.capacity_bytes:
                 _, (_, _, freed) = self._frames.popitem(last=False)
                 self.size_bytes -= freed
+
+    def trim(self) -> None:
+        """Drop the frames that nobody has used since the last call."""
+        with self._lock:
+            for key in [key for key in self._frames if key not in self._used]:
+                self.size_bytes -= self._frames.pop(key)[2]
+            self._used.clear()

@@ -88,13 +88,14 @@ class Lake:
             If the file is damaged or in the columns of another version.
         """
         folder = folder_of(dataset, interval)
-        if self.store.stamps([key_of(folder, day)]) == [None]:
+        frame = self._windows.one(dataset, folder, day)
+        if frame is None:
             where = self.store.uri(key_of(folder, day))
             raise PartitionMissing(
                 f"{dataset.name}{f' {interval}' if interval else ''} has no partition of {day} ({where}); "
                 f"run `{remedy(day)}`"
             )
-        return _chosen(dataset, self._windows.read(dataset, folder, [day]), columns)
+        return _chosen(dataset, frame, columns)
 
     def window(
         self,
@@ -161,6 +162,13 @@ class Lake:
         info = parquet.describe(dataset, interval, day, self.store.uri(key), found[0])
         self._infos[key] = (found[1], info)
         return info
+
+    def trim(self) -> None:
+        """Let go of the partitions in memory that were not read since the last call.
+
+        For a process that lives long: its windows move on, and what they left would stay for ever.
+        """
+        self._cache.trim()
 
     def _check_footers(self, dataset: Dataset, present: Sequence[tuple[date, str, Stamp]]) -> None:
         for day, key, stamp in present:

@@ -8,24 +8,16 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
-from trading.errors import FixConfiguration, RetryLater
+from trading.errors import FixConfiguration
+from warehouse.lake.s3_errors import explained_client_error, explained_transport_error
 from warehouse.lake.store import Stamp
 
 _ABSENT = {"NoSuchKey", "404"}
-_REFUSED = {
-    "AccessDenied",
-    "NoSuchBucket",
-    "InvalidAccessKeyId",
-    "SignatureDoesNotMatch",
-    "ExpiredToken",
-    "PermanentRedirect",
-    "AuthorizationHeaderMalformed",
-    "403",
-}
 
-
-#: Objects that one listing asks for; S3 gives no more.
+#: Objects that one listing asks for at most; S3 gives no more.
 PAGE_OBJECTS = 1000
+#: How often a request is sent before its failure is reported; the pauses between grow.
+ATTEMPTS = 5
 
 
 class S3Store:
@@ -64,7 +56,19 @@ class S3Store:
     def _client(self) -> Any:
         from botocore.config import Config
 
-        settings = Config(retries={"max_attempts": 5, "mode": "standard"}, connect_timeout=5, read_timeout=60)
+        settings = Config(
+            retries={"total_max_attempts": ATTEMPTS, "mode": "standard"}, connect_timeout=5, read_timeout=60
+        )
+        if self.endpoint_url:
+            # Other vendors: buckets in the path need no DNS name each, and the checksums that AWS added
+            # to every request in 2025 are unknown to many of them.
+            settings = settings.merge(
+                Config(
+                    s3={"addressing_style": "path"},
+                    request_checksum_calculation="when_required",
+                    response_checksum_validation="when_required",
+                )
+            )
         return self._session.client(
             "s3", endpoint_url=self.endpoint_url, region_name=self.region, config=settings
         )
@@ -74,18 +78,25 @@ class S3Store:
         return f"s3://{self.bucket}/{self.prefix}{key}"
 
     def read(self, key: str) -> tuple[bytes, Stamp] | None:
-        """One GET."""
-        with self._explained(key):
-            from botocore.exceptions import ClientError
+        """One GET; one whose answer breaks off is sent again, which the client alone does not do."""
+        from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
 
-            try:
-                answer = self._client.get_object(Bucket=self.bucket, Key=self.prefix + key)
-            except ClientError as error:
-                if error.response["Error"]["Code"] in _ABSENT:
-                    return None
-                raise
-            data: bytes = answer["Body"].read()
-        return data, (len(data), answer["ETag"])
+        with self._explained(key):
+            for attempt in range(1, ATTEMPTS + 1):
+                try:
+                    answer = self._client.get_object(Bucket=self.bucket, Key=self.prefix + key)
+                except ClientError as error:
+                    if error.response["Error"]["Code"] in _ABSENT:
+                        return None
+                    raise
+                try:
+                    data: bytes = answer["Body"].read()
+                except (HTTPClientError, IncompleteReadError):
+                    if attempt == ATTEMPTS:
+                        raise
+                else:
+                    return data, (len(data), answer["ETag"])
+        raise AssertionError("unreachable: the last attempt returns or raises")
 
     def replace(self, key: str, data: bytes) -> Stamp:
         """One PUT."""
@@ -98,9 +109,7 @@ class S3Store:
         if not keys:
             return []
         folder = keys[0].split("date=")[0]
-        found: dict[str, Stamp] = {}
-        for key, stamp in self._listed(folder, after=keys[0][:-1], last=keys[-1]):
-            found[key] = stamp
+        found = dict(self._listed(folder, after=keys[0][:-1], last=keys[-1], most=len(keys)))
         return [found.get(key) for key in keys]
 
     def keys(self, folder: str) -> list[str]:
@@ -140,50 +149,49 @@ class S3Store:
 
     def credentials(self) -> Any:
         """The chain's credentials: access_key, secret_key and token, refreshed when they are due."""
-        found = self._session.get_credentials()
-        if found is None:
-            raise FixConfiguration(
-                f"s3://{self.bucket}: no AWS credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
-                "a profile, or an instance role"
-            )
-        return found.get_frozen_credentials()
+        with self._explained(""):
+            found = self._session.get_credentials()
+            if found is None:
+                raise FixConfiguration(
+                    f"s3://{self.bucket}: no AWS credentials; set AWS_ACCESS_KEY_ID and "
+                    "AWS_SECRET_ACCESS_KEY, a profile, or an instance role"
+                )
+            return found.get_frozen_credentials()
 
     def _listed(
-        self, folder: str, *, after: str = "", last: str | None = None
+        self, folder: str, *, after: str = "", last: str | None = None, most: int = PAGE_OBJECTS
     ) -> Iterator[tuple[str, Stamp]]:
-        pages = self._client.get_paginator("list_objects_v2")
+        """Objects in order, beyond ``after`` and up to ``last``, in pages of at most ``most``."""
         start = {"StartAfter": self.prefix + after} if after else {}
-        paging = {"PageSize": PAGE_OBJECTS}
+        paging = {"PageSize": min(most, PAGE_OBJECTS)}
         with self._explained(folder):
+            pages = self._client.get_paginator("list_objects_v2")
             for page in pages.paginate(
                 Bucket=self.bucket, Prefix=self.prefix + folder, PaginationConfig=paging, **start
             ):
                 for item in page.get("Contents", ()):
                     key = item["Key"][len(self.prefix) :]
-                    if last is not None and key > last:
+                    if last is None or key <= last:
+                        yield key, (item["Size"], item["ETag"])
+                    if last is not None and key >= last:
                         return
-                    yield key, (item["Size"], item["ETag"])
 
     @contextmanager
     def _explained(self, key: str) -> Iterator[None]:
         """Turn botocore's errors into ours, which say whether to wait or to change a setting."""
         from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+        from botocore.parsers import ResponseParserError
 
         try:
             yield
         except ClientError as error:
-            code = error.response["Error"]["Code"]
-            message = f"{self.uri(key)}: S3 answered {code}: {error.response['Error'].get('Message', '')}"
-            if code in _REFUSED:
-                raise FixConfiguration(f"{message}; check lake.uri, lake.region and credentials") from error
-            raise RetryLater(f"{message}; nothing was changed, run again later") from error
+            raise explained_client_error(self.uri(key), error) from error
         except NoCredentialsError:
             self.credentials()
             raise
-        except BotoCoreError as error:
-            raise RetryLater(
-                f"{self.uri(key)}: {error}; check the network and lake.endpoint_url, then run again"
-            ) from error
+        except (BotoCoreError, ResponseParserError, ValueError, KeyError) as error:
+            # ValueError: an endpoint that is no URL; KeyError: an answer without an ETag
+            raise explained_transport_error(self.uri(key), error) from error
 
 
 def _default_session() -> Any:

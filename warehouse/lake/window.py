@@ -67,6 +67,12 @@ class WindowReader:
             return self._partitions(dataset, wanted)[0].clone()
         return self._window(dataset, folder, wanted).clone()
 
+    def one(self, dataset: Dataset, folder: str, day: date) -> pl.DataFrame | None:
+        """Rows of a day by key; None when it is not stored."""
+        key = key_of(folder, day)
+        stamp = self._store.stamps([key])[0]
+        return None if stamp is None else self._partitions(dataset, [_Version(key, stamp, day)])[0].clone()
+
     def _window(self, dataset: Dataset, folder: str, wanted: Sequence[_Version]) -> pl.DataFrame:
         """Join partitions, taking the run that the last window shares with this one from its frame."""
         memo = self._joined.get(folder)

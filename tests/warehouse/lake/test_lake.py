@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
@@ -11,7 +12,9 @@ from polars.testing import assert_frame_equal
 
 from trading.errors import BadData, FixConfiguration
 from trading.model.interval import Interval
-from warehouse.datasets.market import BARS, INSTRUMENTS, KLINE_GAPS, KLINES
+from warehouse.datasets.certificates import KLINE_GAPS
+from warehouse.datasets.instruments import INSTRUMENTS
+from warehouse.datasets.market import BARS, KLINES
 from warehouse.lake.lake import PartitionMissing, open_lake
 
 DAY = date(2025, 3, 1)
@@ -134,29 +137,51 @@ def test_a_replaced_partition_is_seen_by_a_warm_reader(lake, klines):
     assert_frame_equal(reader.window(KLINES, every[2], every[2]), reader.read(KLINES, every[2]))
 
 
-def test_a_caller_cannot_change_what_is_cached(local_lake, klines):
+def test_a_caller_cannot_change_what_is_cached(lake, klines):
     for day in days(3):
-        local_lake.write(KLINES, day, klines(day, ["A"]))
+        lake.write(KLINES, day, klines(day, ["A"]))
     for first in (DAY, DAY + timedelta(days=2)):
-        frame = local_lake.window(KLINES, first, DAY + timedelta(days=2))
+        frame = lake.window(KLINES, first, DAY + timedelta(days=2))
         expected = frame.to_dicts()
         frame[0, "close"] = 1.0
         frame.insert_column(0, pl.lit(1).alias("mine"))
-        assert local_lake.window(KLINES, first, DAY + timedelta(days=2)).to_dicts() == expected
+        assert lake.window(KLINES, first, DAY + timedelta(days=2)).to_dicts() == expected
 
 
-def test_a_lake_may_have_no_cache(tmp_path, klines):
-    lake = open_lake(str(tmp_path), cache_bytes=0)
+def test_a_lake_may_have_no_cache(lake, klines):
+    bare = type(lake)(lake.store, cache_bytes=0)
     for day in days(5):
-        lake.write(KLINES, day, klines(day, ["A"]))
+        bare.write(KLINES, day, klines(day, ["A"]))
     for _ in range(2):
-        assert lake.window(KLINES, DAY, DAY + timedelta(days=4)).height == 15
+        assert bare.window(KLINES, DAY, DAY + timedelta(days=4)).height == 15
+
+
+def test_writers_of_different_partitions_do_not_meet(lake, klines, fresh):
+    every = days(12)
+
+    def write(day: date) -> str:
+        return fresh(lake).write(KLINES, day, klines(day, ["A", "B"], base=100.0 + day.day)).sha256
+
+    with ThreadPoolExecutor(6) as writers:
+        written = list(writers.map(write, every))
+    reader = fresh(lake)
+    assert reader.days(KLINES) == every
+    assert [reader.info(KLINES, day).sha256 for day in every] == written
+    for day in every:
+        assert_frame_equal(reader.read(KLINES, day), klines(day, ["A", "B"], base=100.0 + day.day))
+
+
+def test_bytes_do_not_depend_on_the_store(s3_lake, local_lake, klines):
+    rows = klines(DAY, ["A", "B"], minutes=90)
+    assert s3_lake.write(KLINES, DAY, rows).sha256 == local_lake.write(KLINES, DAY, rows).sha256
 
 
 def test_datasets_without_a_time_column(lake):
-    row = dict.fromkeys(INSTRUMENTS.schema, "1") | {"listed_at": None}
+    row = {column.name: None if column.nullable else "1" for column in INSTRUMENTS.columns}
+    row |= {"market": "spot", "valid_from": datetime(2020, 1, 1, tzinfo=UTC), "multiplier": 1}
     info = lake.write(INSTRUMENTS, DAY, pl.DataFrame([row], schema=INSTRUMENTS.schema))
     assert (info.min_time, info.max_time, info.symbols) == (None, None, 1)
+    assert lake.read(INSTRUMENTS, DAY).to_dicts() == [row]
 
 
 @pytest.mark.parametrize("uri", ["gs://bucket", "s3://", ""])

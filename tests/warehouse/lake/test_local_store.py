@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from trading.errors import BadData, FixConfiguration
+from trading.errors import FixConfiguration
 from warehouse.datasets.market import KLINES
 from warehouse.lake.lake import Lake, open_lake
 from warehouse.lake.store import STALE_SECONDS, LocalStore
@@ -194,66 +194,6 @@ def test_readers_never_see_half_a_replacement(local_lake, klines):
         reader.join()
     assert failures == []
     assert len(seen) > 5, "the readers must have seen several versions"
-
-
-@pytest.mark.parametrize("damage", ["truncated", "emptied", "not parquet"])
-@pytest.mark.parametrize("count", [1, 6])
-def test_a_damaged_file_is_named(local_lake, klines, damage, count):
-    for offset in range(count):
-        day = DAY + timedelta(days=offset)
-        local_lake.write(KLINES, day, klines(day, ["A"]))
-    path = file_of(local_lake)
-    data = path.read_bytes()
-    path.write_bytes({"truncated": data[:-40], "emptied": b"", "not parquet": b"PAR1" + b"x" * 500}[damage])
-    last = DAY + timedelta(days=count - 1)
-    fresh = open_lake(str(local_lake.store.root))
-    for act in (
-        lambda: fresh.read(KLINES, DAY),
-        lambda: fresh.window(KLINES, DAY, last),
-        lambda: fresh.scan(KLINES, DAY, last),
-        lambda: fresh.info(KLINES, DAY),
-    ):
-        with pytest.raises(BadData, match=f"{path}: not readable Parquet .*tidemill backfill --from {DAY}"):
-            act()
-
-
-def test_a_file_of_another_declaration_is_refused(local_lake, klines):
-    local_lake.write(KLINES, DAY, klines(DAY, ["A"]))
-    pl.DataFrame({"symbol": ["A"]}).write_parquet(file_of(local_lake))
-    for act in (lambda: local_lake.read(KLINES, DAY), lambda: local_lake.scan(KLINES, DAY, DAY)):
-        with pytest.raises(BadData, match="its columns are not those that klines declares now"):
-            act()
-
-
-def test_a_foreign_file_with_the_right_columns_is_read(local_lake, klines):
-    file_of(local_lake).parent.mkdir(parents=True)
-    klines(DAY, ["A", "B"]).write_parquet(file_of(local_lake))
-    info = local_lake.info(KLINES, DAY)
-    assert (info.rows, info.symbols) == (6, 2)
-    assert local_lake.scan(KLINES, DAY, DAY).collect().height == 6
-
-
-def test_a_symbol_filter_reads_only_its_row_groups(local_lake, klines):
-    """Damage in the first row group does not matter to a scan for a symbol of the last."""
-    import pyarrow.parquet as pq
-
-    symbols = [f"S{number:03}" for number in range(25)]
-    local_lake.write(KLINES, DAY, klines(DAY, symbols, minutes=1440))
-    path = file_of(local_lake)
-    metadata = pq.ParquetFile(path).metadata
-    groups = [metadata.row_group(number).column(0) for number in range(metadata.num_row_groups)]
-    ranges = [(group.statistics.min, group.statistics.max) for group in groups]
-    assert ranges == [("S000", "S009"), ("S010", "S019"), ("S020", "S024")]
-    assert {metadata.row_group(n).column(c).compression for n in range(3) for c in range(12)} == {"ZSTD"}
-
-    data = bytearray(path.read_bytes())
-    second = groups[1].dictionary_page_offset
-    data[4:second] = b"\xff" * (second - 4)
-    path.write_bytes(data)
-    fresh = open_lake(str(local_lake.store.root))
-    assert fresh.scan(KLINES, DAY, DAY, symbols=["S024", "S013"]).collect().height == 2880
-    with pytest.raises(pl.exceptions.PolarsError):
-        fresh.scan(KLINES, DAY, DAY, symbols=["S001"]).collect()
 
 
 def test_an_unwritable_folder_is_a_setting(tmp_path):

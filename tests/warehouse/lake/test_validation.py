@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 
 from trading.errors import BadData
-from warehouse.datasets.market import KLINE_GAPS, KLINES
+from warehouse.datasets.certificates import KLINE_GAPS
+from warehouse.datasets.market import KLINES
 from warehouse.lake.lake import Lake
 
 DAY = date(2025, 3, 1)
@@ -35,51 +36,52 @@ def broken(column: str, value: object) -> pl.Expr:
         ("symbol", None, "column symbol is null"),
     ],
 )
-def test_a_bad_value_is_refused(local_lake: Lake, klines, column, value, words):
+def test_a_bad_value_is_refused(lake: Lake, klines, column, value, words):
     with pytest.raises(BadData, match=f"^klines 2025-03-01: .*{words}|{words}"):
-        local_lake.write(KLINES, DAY, klines(DAY, ["A", "B"]).with_columns(broken(column, value)))
-    assert local_lake.days(KLINES) == []
+        lake.write(KLINES, DAY, klines(DAY, ["A", "B"]).with_columns(broken(column, value)))
+    assert lake.days(KLINES) == []
 
 
-def test_a_repeated_key_is_refused(local_lake: Lake, klines):
+def test_a_repeated_key_is_refused(lake: Lake, klines):
     rows = klines(DAY, ["A", "B"])
     with pytest.raises(BadData, match=r"repeats a key in symbol='B'.*one row per \(symbol, open_time\)"):
-        local_lake.write(KLINES, DAY, pl.concat([rows, rows[3:4]]))
+        lake.write(KLINES, DAY, pl.concat([rows, rows[3:4]]))
 
 
-def test_another_day_is_refused(local_lake: Lake, klines):
+def test_another_day_is_refused(lake: Lake, klines):
     stray = klines(date(2025, 3, 2), ["C"])
     with pytest.raises(BadData, match=r"column open_time is outside 2025-03-01 UTC in symbol='C'.*filter to"):
-        local_lake.write(KLINES, DAY, pl.concat([klines(DAY, ["A"]), stray]))
-    local_lake.write(KLINES, DAY, klines(DAY, ["A"], minutes=1440))
+        lake.write(KLINES, DAY, pl.concat([klines(DAY, ["A"]), stray]))
+    lake.write(KLINES, DAY, klines(DAY, ["A"], minutes=1440))
 
 
-def test_columns_must_be_exactly_the_declared_ones(local_lake: Lake, klines):
+def test_columns_must_be_exactly_the_declared_ones(lake: Lake, klines):
     rows = klines(DAY, ["A"])
     with pytest.raises(
         BadData, match=r"missing columns: volume; unknown columns: volumes \(meant volume\?\)"
     ):
-        local_lake.write(KLINES, DAY, rows.rename({"volume": "volumes"}))
+        lake.write(KLINES, DAY, rows.rename({"volume": "volumes"}))
     with pytest.raises(BadData, match="column trades is Int32, declared Int64; cast it"):
-        local_lake.write(KLINES, DAY, rows.with_columns(pl.col("trades").cast(pl.Int32)))
+        lake.write(KLINES, DAY, rows.with_columns(pl.col("trades").cast(pl.Int32)))
     with pytest.raises(BadData, match="column open_time is Datetime"):
-        local_lake.write(KLINES, DAY, rows.with_columns(pl.col("open_time").dt.cast_time_unit("us")))
+        lake.write(KLINES, DAY, rows.with_columns(pl.col("open_time").dt.cast_time_unit("us")))
 
 
-def test_a_value_outside_the_allowed_ones_is_refused(local_lake: Lake):
-    row = {"symbol": "A", "first_missing": DAY, "last_missing": DAY, "missing_minutes": 1, "kind": "lost"}
+def test_a_value_outside_the_allowed_ones_is_refused(lake: Lake):
+    row = {"symbol": "A", "first_missing": DAY, "last_missing": DAY, "missing_minutes": 1}
+    row |= {"kind": "lost", "reason": ""}
     frame = pl.DataFrame([row]).with_columns(
         pl.col("first_missing", "last_missing").cast(pl.Datetime("ms", "UTC"))
     )
     with pytest.raises(
-        BadData, match="column kind is not allowed in .*kind='lost'; use one of not_listed, venue"
+        BadData, match="column kind is not allowed in .*kind='lost'; use one of not_listed, delisted, venue"
     ):
-        local_lake.write(KLINE_GAPS, DAY, frame.cast({"missing_minutes": pl.Int64}))
+        lake.write(KLINE_GAPS, DAY, frame.cast({"missing_minutes": pl.Int64}))
 
 
-def test_only_the_first_offending_rows_are_shown(local_lake: Lake, klines):
+def test_only_the_first_offending_rows_are_shown(lake: Lake, klines):
     rows = klines(DAY, ["A"], minutes=60).with_columns(close=pl.lit(-1.0))
     with pytest.raises(BadData) as caught:
-        local_lake.write(KLINES, DAY, rows)
+        lake.write(KLINES, DAY, rows)
     assert str(caught.value).count("close=-1.0") == 3
     assert "and 57 more" in str(caught.value)
