@@ -1,17 +1,17 @@
 """Blocking checks of the data that everything downstream stands on.
 
-A check stops the assets downstream in its own run; the decision job judges the day's klines once
-more for itself, because a later run would not be stopped.
+A check is made in the step of its asset (a step of its own would cost more than the check) and stops
+the assets downstream in its own run. The decision job judges the day's klines once more for itself,
+because a later run would not be stopped.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 
 import dagster as dg
 
-from assets.partitions import days_of
 from resources.lake import markdown_table
-from resources.platform import PlatformResource
+from resources.platform import Platform
 from trading.bars.quality import CheckOutcome
 from trading.indicators.window import window_start
 from trading.model.days import days_between
@@ -25,57 +25,43 @@ ROW_CHECKS = {
     "duplicates": "No symbol has a minute twice.",
     "ohlc_order": "Low is the lowest and high the highest of the four prices.",
     "range": "Prices are finite and positive, amounts are finite and not negative.",
+    "amounts": "Value over volume is a price inside the bar, and takers bought no more than was traded.",
+    "continuity": "A minute opens where the one before closed: no misprint, no other coin, no swapped columns.",
+    "breaks": "Minutes do not follow oddly from the one before. Only warns: a halt looks like this.",
+    "repeats": "No minute repeats another, or another symbol's: a feed that stands still does.",
+    "unclosed": "No minute is stored before it has closed.",
     "jumps": "No close moves further than quality.jump_fraction in a minute. Only warns: crashes look like this.",
     "staleness": "The newest kline of all symbols closed at most quality.staleness_minutes ago.",
     "row_count": "There are no more rows than symbols times minutes, and some for every symbol.",
 }
+#: The check that compares what was provisional with what became final.
+PROVISIONAL_AGREES = "provisional_agrees"
 #: Checks of what is not there.
 GAP_CHECKS = {
     "symbol_gaps": "No symbol misses more than quality.symbol_gap_fraction of its minutes while others traded.",
     "venue_gaps": "The whole venue was never silent. Only warns: nobody could have traded.",
 }
+CERTIFIED = "certified"
 
 
-@dg.multi_asset_check(
-    name="kline_rows",
-    specs=[
-        dg.AssetCheckSpec(name, asset="klines", blocking=True, description=text)
-        for name, text in ROW_CHECKS.items()
-    ],
-)
-def kline_rows(
-    context: dg.AssetCheckExecutionContext, platform: PlatformResource
+def specs(asset: str, checks: Mapping[str, str]) -> list[dg.AssetCheckSpec]:
+    """Declare the checks that an asset's step makes."""
+    return [
+        dg.AssetCheckSpec(name, asset=asset, blocking=True, description=text) for name, text in checks.items()
+    ]
+
+
+def kline_checks(
+    platform: Platform, asset: str, names: Iterable[str], days: list[date]
 ) -> Iterator[dg.AssetCheckResult]:
-    """Duplicates, OHLC order, range, jumps, staleness and row count of each day's klines."""
-    yield from _judge(context, platform, "klines", ROW_CHECKS)
-
-
-@dg.multi_asset_check(
-    name="kline_completeness",
-    specs=[
-        dg.AssetCheckSpec(name, asset="kline_gaps", blocking=True, description=text)
-        for name, text in GAP_CHECKS.items()
-    ],
-)
-def kline_completeness(
-    context: dg.AssetCheckExecutionContext, platform: PlatformResource
-) -> Iterator[dg.AssetCheckResult]:
-    """Holes of each day: a symbol's own block, an outage of the whole venue only warns."""
-    yield from _judge(context, platform, "kline_gaps", GAP_CHECKS)
-
-
-def _judge(
-    context: dg.AssetCheckExecutionContext, platform: PlatformResource, asset: str, names: Iterable[str]
-) -> Iterator[dg.AssetCheckResult]:
-    by_day = {
-        day: {outcome.name: outcome for outcome in platform.get().judge_klines(day)}
-        for day in days_of(context)
-    }
+    """Judge days of klines; an outcome that only warns stops nothing."""
+    by_day = {day: {outcome.name: outcome for outcome in platform.judge_klines(day)} for day in days}
     for name in names:
-        yield _summarise(asset, name, {day: outcomes[name] for day, outcomes in by_day.items()})
+        yield summarised(asset, name, {day: outcomes[name] for day, outcomes in by_day.items()})
 
 
-def _summarise(asset: str, name: str, by_day: dict[date, CheckOutcome]) -> dg.AssetCheckResult:
+def summarised(asset: str, name: str, by_day: dict[date, CheckOutcome]) -> dg.AssetCheckResult:
+    """One result for all days of a run, with the worst day's rows."""
     failed = {day: outcome for day, outcome in by_day.items() if not outcome.passed}
     blocks = any(outcome.severity == "block" for outcome in failed.values())
     worst = next(iter(failed.values()), next(iter(by_day.values())))
@@ -99,7 +85,6 @@ def _summarise(asset: str, name: str, by_day: dict[date, CheckOutcome]) -> dg.As
     )
 
 
-#: Made in the step of its asset: a step of its own would cost more than the check.
 WINDOW_COMPLETE = "window_complete"
 RATED_EVERY_BAR = "rated_every_bar"
 
@@ -147,6 +132,3 @@ def rated_every_bar(lake: Lake, days: list[date], interval: Interval) -> dg.Asse
     return dg.AssetCheckResult(
         check_name=RATED_EVERY_BAR, passed=not wrong, metadata={"days_that_differ": wrong[:20]}
     )
-
-
-CHECKS = [kline_rows, kline_completeness]

@@ -15,6 +15,8 @@ from warehouse.lake.lake import Lake
 from warehouse.lake.partition import PartitionInfo
 from warehouse.schema import Dataset
 
+#: Metadata key of an asset: days before its own that its partitions read.
+LOOKBACK_DAYS = "tidemill/lookback_days"
 #: Seconds between two progress lines of a long run.
 PROGRESS_SECONDS = 5.0
 
@@ -25,7 +27,7 @@ def lake_asset(
     group: str,
     deps: Iterable[str] = (),
     interval: Interval | None = None,
-    name: str | None = None,
+    lookback_days: int = 0,
     kinds: set[str] | None = None,
     **options: Any,
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
@@ -37,23 +39,42 @@ def lake_asset(
         The declaration that the column schema, the description and the table name come from.
     interval
         Bar interval, for a dataset that has several; it becomes part of the asset's name.
+    lookback_days
+        How many days before its own a partition reads of what it depends on: what a correction touches.
     options
         Passed on to `dagster.asset`.
     """
-    asset_name = name or (f"{dataset.name}_{interval.value}" if interval else dataset.name)
-    folder = f"{dataset.name}/interval={interval.value}" if interval else dataset.name
     return dg.asset(
-        name=asset_name,
-        group_name=group,
+        name=f"{dataset.name}_{interval.value}" if interval else dataset.name,
         deps=list(deps),
         partitions_def=DAILY,
         backfill_policy=dg.BackfillPolicy.single_run(),
-        kinds=kinds or {"polars", "parquet"},
-        owners=["team:quant"],
-        description=dataset.description,
-        metadata={"dagster/column_schema": table_schema(dataset), "dagster/table_name": f"lake.{folder}"},
+        **_described(dataset, group, interval, lookback_days, kinds),
         **options,
     )
+
+
+def lake_spec(dataset: Dataset, *, group: str, deps: Iterable[str]) -> dg.AssetSpec:
+    """Declare one of several datasets that a step writes together."""
+    return dg.AssetSpec(dataset.name, deps=list(deps), **_described(dataset, group, None, 0, None))
+
+
+def _described(
+    dataset: Dataset, group: str, interval: Interval | None, lookback_days: int, kinds: set[str] | None
+) -> dict[str, Any]:
+    """What the catalogue of the UI says of a dataset."""
+    folder = f"{dataset.name}/interval={interval.value}" if interval else dataset.name
+    return {
+        "group_name": group,
+        "kinds": kinds or {"polars", "parquet"},
+        "owners": ["team:quant"],
+        "description": dataset.description,
+        "metadata": {
+            "dagster/column_schema": table_schema(dataset),
+            "dagster/table_name": f"lake.{folder}",
+            LOOKBACK_DAYS: lookback_days,
+        },
+    }
 
 
 def write_days(
@@ -64,30 +85,36 @@ def write_days(
     *,
     interval: Interval | None = None,
     extra: Mapping[str, Any] | None = None,
-    check: Callable[[list[date]], dg.AssetCheckResult] | None = None,
+    written: Callable[[date, PartitionInfo], None] | None = None,
+    checks: Callable[[list[date]], Iterable[dg.AssetCheckResult]] | None = None,
+    key: str | None = None,
 ) -> dg.MaterializeResult:
     """Build and write every day of the run in turn, with progress in the log.
 
-    ``extra`` is read after the last day, so that a builder may collect into it; ``check`` then judges what
-    was written.
+    ``extra`` is read after the last day, so that a builder may collect into it; ``written`` hears of each
+    partition; ``checks`` then judge what was written. ``key`` names the asset where a step writes several.
     """
     days = days_of(context)
-    written: list[PartitionInfo] = []
+    infos: list[PartitionInfo] = []
     begun = last_line = time.monotonic()
     for day in days:
         frame = build(day)
-        written.append(lake.write(dataset, day, frame, interval=interval))
+        infos.append(lake.write(dataset, day, frame, interval=interval))
+        if written is not None:
+            written(day, infos[-1])
         if time.monotonic() - last_line > PROGRESS_SECONDS:
             last_line = time.monotonic()
-            context.log.info(f"{dataset.name}: {len(written)} of {len(days)} days, {day} written")
-    metadata = partition_metadata(written[-1], frame.tail(8))
-    if len(written) > 1:
+            context.log.info(f"{dataset.name}: {len(infos)} of {len(days)} days, {day} written")
+    metadata = partition_metadata(infos[-1], frame.tail(8))
+    if len(infos) > 1:
         metadata |= {
-            "days": len(written),
-            "dagster/row_count": sum(info.rows for info in written),
-            "size_bytes": sum(info.size_bytes for info in written),
+            "days": len(infos),
+            "dagster/row_count": sum(info.rows for info in infos),
+            "size_bytes": sum(info.size_bytes for info in infos),
         }
     metadata["computing_seconds"] = round(time.monotonic() - begun, 3)
     return dg.MaterializeResult(
-        metadata={**metadata, **(extra or {})}, check_results=[check(days)] if check else []
+        asset_key=key,
+        metadata={**metadata, **(extra or {})},
+        check_results=list(checks(days)) if checks else [],
     )

@@ -6,12 +6,13 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 import polars as pl
 
-from assets.declare import lake_asset, write_days
+from assets.declare import LOOKBACK_DAYS, lake_asset, write_days
 from assets.partitions import DAILY, days_of
 from resources.platform import Platform, PlatformResource
 from trading.confidence import features as feature_set
 from trading.confidence.labels import forward_labels
 from trading.confidence.scoring import empty_confidence, score
+from trading.confidence.settings import ConfidenceSettings
 from trading.errors import BadData
 from trading.model.days import end_ms
 from trading.model.interval import Interval
@@ -28,6 +29,7 @@ _SCORING_DAYS = 1
     FEATURE_ROWS,
     group="confidence",
     deps=["bars_1h", "indicators_1h", "screener_ratings_1h", "screener_ratings_4h"],
+    lookback_days=_FEATURE_DAYS,
 )
 def features(context: dg.AssetExecutionContext, platform: PlatformResource) -> dg.MaterializeResult:
     """Model features of every hourly bar, from values known at its close."""
@@ -55,6 +57,7 @@ def features(context: dg.AssetExecutionContext, platform: PlatformResource) -> d
     backfill_policy=dg.BackfillPolicy.multi_run(1),
     kinds={"scikitlearn", "mlflow"},
     owners=["team:quant"],
+    metadata={LOOKBACK_DAYS: ConfidenceSettings().training_days},
     description="The confidence classifier as of a day: trained, calibrated, judged on later data and "
     "registered; promoted only when it shows skill.",
     pool="training",
@@ -93,7 +96,13 @@ def _labelled(tidemill: Platform, day: date) -> pl.DataFrame:
     )
 
 
-@lake_asset(ML_CONFIDENCE, group="confidence", deps=["features", "confidence_model"], kinds={"scikitlearn"})
+@lake_asset(
+    ML_CONFIDENCE,
+    group="confidence",
+    deps=["features", "confidence_model"],
+    kinds={"scikitlearn"},
+    lookback_days=_SCORING_DAYS,
+)
 def ml_confidence(context: dg.AssetExecutionContext, platform: PlatformResource) -> dg.MaterializeResult:
     """The newest calibrated probability per symbol; no rows while no model has shown skill."""
     tidemill = platform.get()

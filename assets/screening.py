@@ -21,6 +21,9 @@ from warehouse.datasets.screening import (
     SCREENER_RATINGS,
 )
 
+#: A look-back is as long on every day.
+_ANY_DAY = date(2026, 1, 1)
+
 
 def _indicators(interval: Interval) -> dg.AssetsDefinition:
     @lake_asset(
@@ -28,6 +31,7 @@ def _indicators(interval: Interval) -> dg.AssetsDefinition:
         interval=interval,
         group="indicators",
         deps=[f"bars_{interval.value}"],
+        lookback_days=(_ANY_DAY - indicator_window.window_start(_ANY_DAY, interval)).days,
         kinds={"talib", "parquet"},
         check_specs=[window_complete_spec(f"indicators_{interval.value}")],
     )
@@ -39,10 +43,10 @@ def _indicators(interval: Interval) -> dg.AssetsDefinition:
             bars = lake.window(BARS, first, day, interval).sort(BARS.key)
             return indicator_window.for_day(bars, day, interval)
 
-        def check(days: list[date]) -> dg.AssetCheckResult:
-            return window_complete(lake, days, interval)
+        def checks(days: list[date]) -> list[dg.AssetCheckResult]:
+            return [window_complete(lake, days, interval)]
 
-        return write_days(context, lake, INDICATORS, build, interval=interval, check=check)
+        return write_days(context, lake, INDICATORS, build, interval=interval, checks=checks)
 
     return indicators
 
@@ -53,6 +57,7 @@ def _ratings(interval: Interval) -> dg.AssetsDefinition:
         interval=interval,
         group="screening",
         deps=[f"indicators_{interval.value}"],
+        lookback_days=(_ANY_DAY - rating_window.window_start(_ANY_DAY, interval)).days,
         check_specs=[rated_every_bar_spec(f"screener_ratings_{interval.value}")],
     )
     def screener_ratings(
@@ -65,10 +70,10 @@ def _ratings(interval: Interval) -> dg.AssetsDefinition:
             rows = lake.window(INDICATORS, first, day, interval).sort(INDICATORS.key)
             return rating_window.for_day(rows, day, interval)
 
-        def check(days: list[date]) -> dg.AssetCheckResult:
-            return rated_every_bar(lake, days, interval)
+        def checks(days: list[date]) -> list[dg.AssetCheckResult]:
+            return [rated_every_bar(lake, days, interval)]
 
-        return write_days(context, lake, SCREENER_RATINGS, build, interval=interval, check=check)
+        return write_days(context, lake, SCREENER_RATINGS, build, interval=interval, checks=checks)
 
     return screener_ratings
 
@@ -77,7 +82,7 @@ INDICATOR_ASSETS = [_indicators(interval) for interval in RESAMPLED]
 RATING_ASSETS = [_ratings(interval) for interval in RESAMPLED]
 
 
-@lake_asset(BTC_CONDITION, group="screening", deps=["indicators_15m", "indicators_1h"])
+@lake_asset(BTC_CONDITION, group="screening", deps=["indicators_15m", "indicators_1h"], lookback_days=1)
 def btc_condition(context: dg.AssetExecutionContext, platform: PlatformResource) -> dg.MaterializeResult:
     """The BTC regime of every 15-minute bar."""
     tidemill = platform.get()
@@ -91,7 +96,12 @@ def btc_condition(context: dg.AssetExecutionContext, platform: PlatformResource)
     return write_days(context, lake, BTC_CONDITION, build)
 
 
-@lake_asset(FORK_SCORES, group="screening", deps=["indicators_15m", "indicators_1h", "btc_condition"])
+@lake_asset(
+    FORK_SCORES,
+    group="screening",
+    deps=["indicators_15m", "indicators_1h", "btc_condition"],
+    lookback_days=1,
+)
 def fork_scores(context: dg.AssetExecutionContext, platform: PlatformResource) -> dg.MaterializeResult:
     """Early-recovery scores of every 15-minute bar."""
     tidemill = platform.get()

@@ -7,12 +7,16 @@ import json
 import platform
 import tempfile
 import time
+from datetime import date, timedelta
 from pathlib import Path
 
 import psutil
 
-from benchmarks import backfill, daily, imports, live
-from benchmarks.home import sandbox_home
+from benchmarks import archive, backfill, daily, imports, live, quality
+from benchmarks.home import NOW, sandbox_home
+
+#: The day that had closed last when the sandbox's clock stands still.
+LAST_DAY = date.fromisoformat(NOW[:10]) - timedelta(days=1)
 
 
 def main() -> None:
@@ -26,6 +30,8 @@ def main() -> None:
         for name, result in (
             ("backfill", lambda: backfill.measure(home)),
             ("daily", lambda: daily.measure(home)),
+            ("quality", lambda: quality.measure(home, LAST_DAY)),
+            ("archive", lambda: archive.measure(home)),
             ("live", lambda: live.measure(home, arguments.bars)),
         ):
             figures[name] = result()

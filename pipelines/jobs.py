@@ -29,6 +29,27 @@ intraday_job = dg.define_asset_job(
     tags={"tidemill/kind": "data"},
 )
 
+finalise_job = dg.define_asset_job(
+    "finalise",
+    selection=dg.AssetSelection.assets("klines", "reference_klines", "kline_gaps", "kline_certificates"),
+    description="Fetch a closed day again once its archive is out, and compare it with what was stored.",
+    tags={"tidemill/kind": "data"},
+)
+
+suite_job = dg.define_asset_job(
+    "nightly_suite",
+    selection=dg.AssetSelection.assets("warehouse_suite"),
+    description="Great Expectations over the tables of a closed day, rendered as Data Docs.",
+    tags={"tidemill/kind": "data"},
+)
+
+futures_job = dg.define_asset_job(
+    "futures",
+    selection=dg.AssetSelection.groups("futures"),
+    description="Perpetuals: klines, mark, index and premium prices, funding and open interest.",
+    tags={"tidemill/kind": "data"},
+)
+
 training_job = dg.define_asset_job(
     "training",
     selection=dg.AssetSelection.assets("confidence_model"),
@@ -43,4 +64,13 @@ strategies_job = dg.define_asset_job(
     tags={"tidemill/kind": "research"},
 )
 
-ASSET_JOBS = [daily_job, backfill_job, intraday_job, training_job, strategies_job]
+ASSET_JOBS = [
+    daily_job,
+    backfill_job,
+    intraday_job,
+    finalise_job,
+    futures_job,
+    suite_job,
+    training_job,
+    strategies_job,
+]

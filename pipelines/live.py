@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import dagster as dg
 
-from assets import market, research, screening
-from assets.checks import CHECKS
+from assets import futures, market, research, screening, universe, warehouse_suite
 from pipelines.jobs import ASSET_JOBS
 from pipelines.ops.cancel import cancel_open_orders_job
 from pipelines.ops.decision import decision_job
 from pipelines.schedules import SCHEDULES
 from resources.platform import PlatformResource
-from sensors.alerts import alert_on_run_failure, alert_on_stale_data
+from sensors.alerts import alert_on_revised_klines, alert_on_run_failure, alert_on_stale_data
 from sensors.decision import decide_on_new_ratings
 from sensors.kill import cancel_on_halt
 
 ASSETS = [
-    market.instruments,
+    universe.instruments,
+    universe.universe,
     market.klines,
-    market.kline_gaps,
+    market.reference_klines,
+    market.certify_klines,
     *market.BARS_ASSETS,
     *screening.INDICATOR_ASSETS,
     *screening.RATING_ASSETS,
@@ -29,14 +30,21 @@ ASSETS = [
     research.confidence_model,
     research.ml_confidence,
     research.strategies,
+    *futures.FUTURES_ASSETS,
+    warehouse_suite.warehouse_suite,
 ]
 
 defs = dg.Definitions(
     assets=ASSETS,
-    asset_checks=CHECKS,
     jobs=[*ASSET_JOBS, decision_job, cancel_open_orders_job],
     schedules=SCHEDULES,
-    sensors=[decide_on_new_ratings, alert_on_run_failure, alert_on_stale_data, cancel_on_halt],
+    sensors=[
+        decide_on_new_ratings,
+        alert_on_run_failure,
+        alert_on_stale_data,
+        alert_on_revised_klines,
+        cancel_on_halt,
+    ],
     resources={"platform": PlatformResource()},
     executor=dg.in_process_executor,
 )

@@ -153,7 +153,7 @@ def _decide(platform: Platform, session: Session, close_ms: int) -> bool:
     return False
 
 
-def run_backfill(first: date, last: date, progress: Progress) -> BackfillOutcome:
+def run_backfill(first: date, last: date, progress: Progress, *, futures: bool = False) -> BackfillOutcome:
     """Build klines to features for a range of days in a single run; never trades.
 
     Raises
@@ -169,7 +169,8 @@ def run_backfill(first: date, last: date, progress: Progress) -> BackfillOutcome
         raise BadData(f"--to {last} has not closed: the latest closed day is {latest}")
     with open_instance() as instance:
         session = Session(instance, progress)
-        session.days("backfill", first, last, "backfill")
+        if session.days("backfill", first, last, "backfill") and futures:
+            session.days("futures", first, last, "futures")
         return BackfillOutcome(first, last, tuple(session.runs), tuple(session.checks), session.seconds)
 
 

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dagster as dg
 import polars as pl
 
+from resources.certification import JudgementRules, KlineJudge
 from resources.clock import SourceClock
-from resources.collect import instruments_of
 from resources.desks import load_desks
+from resources.ingest import KlineIngest
+from resources.instruments.files import load_calendar, load_corrections
+from resources.instruments.terms import complete
 from resources.market_data.factory import create as create_market_data
+from resources.market_data.factory import create_repair_sources, create_second
 from resources.models.registry import ModelRegistry
 from resources.notifiers.log import LogNotifier
 from resources.notifiers.slack import SlackNotifier
@@ -28,25 +32,30 @@ from resources.settings import (
     modified_ns,
 )
 from resources.venues.paper.resource import PaperVenue
-from trading.bars.gaps import find_gaps
-from trading.bars.quality import CheckOutcome, check_klines, check_staleness
+from trading.bars.quality import CheckOutcome
 from trading.desks.desk import Desk
+from trading.errors import FixConfiguration
+from trading.instruments.calendar import Maintenance
+from trading.instruments.corrections import Correction
+from trading.instruments.rows import instruments_of
 from trading.model.canonical import digest
-from trading.model.days import end_ms
+from trading.model.days import end_ms, start_ms
 from trading.model.instrument import Instrument
 from trading.model.interval import DAY_MS, MINUTE_MS
+from trading.model.series import Market
 from trading.model.snapshot import Snapshot
 from trading.ports import Clock, MarketData, Notifier
-from warehouse.datasets.market import INSTRUMENTS, KLINES
+from warehouse.datasets.instruments import INSTRUMENTS, UNIVERSE
+from warehouse.datasets.market import KLINES
 from warehouse.lake.lake import Lake, open_lake
+from warehouse.ledger import portfolio
 from warehouse.ledger.backend import Ledger, open_ledger
+
+if TYPE_CHECKING:
+    from resources.market_data.coinbase.source import CoinbaseMarketData
 
 #: Environment variable that holds the Slack token.
 _SLACK_TOKEN = "TIDEMILL_SLACK_TOKEN"  # noqa: S105 - the name, not the token
-
-
-#: Days whose check outcomes a process keeps.
-_JUDGED_DAYS = 400
 
 
 class Platform:
@@ -60,7 +69,6 @@ class Platform:
         #: The newest tick's snapshot by tick id, as stored in the ledger.
         self.snapshots: dict[str, Snapshot] = {}
         self._seen_ms = 0
-        self._judged: OrderedDict[date, tuple[tuple[object, ...], list[CheckOutcome]]] = OrderedDict()
 
     @cached_property
     def lake(self) -> Lake:
@@ -81,12 +89,74 @@ class Platform:
     @cached_property
     def market(self) -> MarketData:
         """The configured source of market data."""
-        return create_market_data(self.settings.market_data)
+        return create_market_data(self.settings.located_market_data)
 
     @cached_property
     def clock(self) -> Clock:
         """The market's own time, so that a replayed market lives in its own present."""
         return SourceClock(self.market)
+
+    @cached_property
+    def maintenance(self) -> Sequence[Maintenance]:
+        """Announced closures of the venue."""
+        return load_calendar(self.settings.market_data.source)
+
+    @cached_property
+    def corrections(self) -> Sequence[Correction]:
+        """Dated facts about instruments that the venue does not state, or states wrongly."""
+        return load_corrections(self.settings.market_data.source)
+
+    def listed_instruments(self) -> list[Instrument]:
+        """Every instrument of the source's markets with the account's terms, as of now."""
+        source = self.settings.market_data
+        markets = (Market.SPOT, Market.USDM) if source.futures else (Market.SPOT,)
+        found = [item for market in markets for item in self.market.instruments(market)]
+        return complete(
+            found,
+            self.settings.instruments,
+            source=source.source,
+            futures_base_url=source.binance.futures_base_url,
+        )
+
+    def contracts(self, day: date) -> list[str]:
+        """Perpetuals of the coins in the day's universe, as of the day's end.
+
+        Raises
+        ------
+        FixConfiguration
+            If futures are switched off: an empty answer would look like a market without contracts.
+        """
+        if not self.settings.market_data.futures:
+            raise FixConfiguration("market_data.futures is false; set it to true to follow perpetuals")
+        rows = self.lake.read(INSTRUMENTS, day)
+        listed = instruments_of(rows, end_ms(day) - 1, Market.USDM)
+        coins = set(self.universe(day)["base"])
+        return sorted(item.symbol for item in listed.values() if item.underlying in coins)
+
+    @cached_property
+    def ingest(self) -> KlineIngest:
+        """Fetches klines, from the source and for what it lacks from the others."""
+        others = create_repair_sources(self.settings.located_market_data, self.market)
+        return KlineIngest(self.lake, self.market, others, self.maintenance)
+
+    @cached_property
+    def second_opinion(self) -> CoinbaseMarketData | None:
+        """The other venue that is asked about the same minutes; None when none is configured."""
+        return create_second(self.settings.market_data)
+
+    @cached_property
+    def judge(self) -> KlineJudge:
+        """Judges and certifies what the lake holds of a day's klines."""
+        second = self.settings.market_data.second_source
+        return KlineJudge(
+            self.lake,
+            JudgementRules(
+                self.settings.quality,
+                self.settings.certificates,
+                self.maintenance,
+                None if second == "none" else second,
+            ),
+        )
 
     @cached_property
     def models(self) -> ModelRegistry:
@@ -126,36 +196,36 @@ class Platform:
         return end - DAY_MS if newest is None else int(newest) + MINUTE_MS
 
     def judge_klines(self, day: date) -> list[CheckOutcome]:
-        """Every check of one day's klines against its universe.
+        """Every check of one day's klines."""
+        return self.judge.outcomes(day, self.closed_before_ms(day), self.clock.now_ms())
 
-        What a partition holds is judged once; how old the open day's newest kline is, every time.
-        """
-        closed_ms = self.closed_before_ms(day)
-        klines = self.lake.read(KLINES, day)
-        outcomes = self._judge(day, klines, closed_ms)
-        if closed_ms == end_ms(day):
-            return outcomes
-        stale = check_staleness(klines, self.clock.now_ms(), self.settings.quality)
-        return [stale if outcome.name == stale.name else outcome for outcome in outcomes]
+    def universe(self, day: date) -> pl.DataFrame:
+        """The symbols that are followed on a day: rows of the ``universe`` dataset."""
+        return self.judge.universe(day)
 
-    def _judge(self, day: date, klines: pl.DataFrame, closed_ms: int) -> list[CheckOutcome]:
-        stored = [self.lake.info(dataset, day) for dataset in (KLINES, INSTRUMENTS)]
-        key = (closed_ms, *(info.sha256 for info in stored if info))
-        known, outcomes = self._judged.get(day, (None, []))
-        if known != key:
-            instruments = self.lake.read(INSTRUMENTS, day)
-            gaps = find_gaps(klines, instruments, day, closed_ms)
-            quality = self.settings.quality
-            outcomes = check_klines(klines, gaps, instruments, day, closed_ms, quality)
-            self._judged[day] = (key, outcomes)
-            if len(self._judged) > _JUDGED_DAYS:
-                self._judged.popitem(last=False)
-        return outcomes
+    def prefetch_klines(self, days: Sequence[date], say: Callable[[str], None]) -> None:
+        """Let the source bring the files of a range of closed days at once, and say how far it is."""
+        if len(days) < 2:
+            return
+        symbols = sorted({symbol for day in days for symbol in self.universe(day)["symbol"]})
+
+        def report(text: str, done: int, total: int) -> None:
+            say(f"{text}: {done} of {total} files")
+
+        self.market.prefetch(symbols, start_ms(days[0]), end_ms(days[-1]), report=report)
+
+    def held(self) -> list[str]:
+        """Symbols in which the ledger holds a position now."""
+        with self.ledger.read() as tx:
+            return sorted({position.symbol for position in portfolio.positions(tx) if position.quantity})
 
     def instruments(self) -> dict[str, Instrument]:
-        """The newest universe in the lake, with the filters that the paper venue enforces."""
-        days = self.lake.days(INSTRUMENTS)
-        return instruments_of(self.lake.read(INSTRUMENTS, days[-1])) if days else {}
+        """The newest universe in the lake as of now, with the filters that the paper venue enforces."""
+        days = self.lake.days(UNIVERSE)
+        if not days:
+            return {}
+        followed = self.universe(days[-1])["symbol"].to_list()
+        return instruments_of(self.lake.read(INSTRUMENTS, days[-1]), self.clock.now_ms(), symbols=followed)
 
     def paper_venue(self) -> PaperVenue:
         """The paper venue: it fills from the source's own minute klines, as a real venue would."""

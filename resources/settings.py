@@ -15,12 +15,14 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from resources.config_file import read_config
 from resources.market_data.settings import MarketDataSettings
 from trading.alerts.dedupe import AlertSettings
+from trading.bars.certificate import CertificateSettings
 from trading.bars.quality import QualitySettings
 from trading.confidence.settings import ConfidenceSettings
 from trading.costs.model import CostModel
 from trading.desks.catalogue import DeskSpec
 from trading.errors import FixConfiguration
 from trading.factory.settings import FactorySettings
+from trading.instruments.settings import InstrumentSettings, UniverseSettings
 from trading.model.interval import Interval
 from trading.risk.limits import RiskLimits
 from trading.screening.fork import ForkScoreSettings
@@ -37,19 +39,6 @@ class Section(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
-
-
-class Universe(Section):
-    """Which pairs are followed."""
-
-    quote: str = "USDT"
-    """Quote asset; other pairs are left out."""
-    symbols: tuple[str, ...] = ()
-    """Pairs to follow; empty follows the first `max_symbols` pairs that the source lists."""
-    max_symbols: int = Field(default=20, ge=1, le=1000)
-    """Upper bound when `symbols` is empty."""
-    reference: str = "BTCUSDT"
-    """The pair that sets the market regime; always followed."""
 
 
 class LakeSettings(Section):
@@ -118,14 +107,18 @@ class Settings(Section):
     """Source of klines and its options."""
     history_days: int = Field(default=45, ge=1, le=3650)
     """Closed days that the first daily run fetches, so that models and strategies can learn."""
-    universe: Universe = Universe()
+    universe: UniverseSettings = UniverseSettings()
     """Which pairs are followed."""
+    instruments: InstrumentSettings = InstrumentSettings()
+    """Terms that the source does not state."""
     lake: LakeSettings = LakeSettings()
     """Parquet storage."""
     ledger: LedgerSettings = LedgerSettings()
     """Transactional storage."""
     quality: QualitySettings = QualitySettings()
     """Limits of the blocking data checks."""
+    certificates: CertificateSettings = CertificateSettings()
+    """When a symbol's day is refused."""
     fork_score: ForkScoreSettings = ForkScoreSettings()
     """Weights and pass mark of the fork score."""
     kicks: KickSettings = KickSettings()
@@ -158,6 +151,18 @@ class Settings(Section):
         if scheme == "duckdb":
             return SecretStr(f"duckdb:///{self.path(rest)}")
         return SecretStr(url)
+
+    @property
+    def located_market_data(self) -> MarketDataSettings:
+        """The market data settings with their files and folders under the home folder."""
+        given = self.market_data
+        kept = given.archive.cache_folder
+        weights = self.path(given.binance.weight_file or "var/binance_weights.json")
+        return replace(
+            given,
+            binance=replace(given.binance, weight_file=str(weights)),
+            archive=replace(given.archive, cache_folder=str(self.path(kept)) if kept else ""),
+        )
 
     @property
     def lake_uri(self) -> str:

@@ -1,4 +1,4 @@
-"""What a person must hear of: failed runs and data that stopped coming."""
+"""What a person must hear of: failed runs, data that stopped coming, and data that was corrected."""
 
 from datetime import timedelta
 
@@ -11,6 +11,8 @@ from trading.alerts.alert import Severity
 from trading.model.days import day_at, start_ms
 from warehouse.datasets.market import KLINES
 
+#: Events that one tick of a sensor looks at.
+_BATCH = 200
 #: Minutes after midnight UTC by which the closed day must be in the lake.
 DAILY_DEADLINE_MINUTES = 60
 
@@ -52,3 +54,43 @@ def alert_on_stale_data(
         body=f"The partition of {due} is missing. Run: tidemill backfill --from {stored[-1]} --to {due}",
     )
     return dg.SensorResult(run_requests=[])
+
+
+@dg.sensor(
+    name="alert_on_revised_klines",
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+)
+def alert_on_revised_klines(
+    context: dg.SensorEvaluationContext, platform: PlatformResource
+) -> dg.SensorResult:
+    """Send one alert per run that replaced values of klines, provisional or not.
+
+    The cursor is the id of the last event looked at; the first tick only sets it.
+    """
+    after = None if context.cursor is None else int(context.cursor)
+    found = context.instance.fetch_materializations(
+        dg.AssetRecordsFilter(asset_key=dg.AssetKey("klines"), after_storage_id=after),
+        limit=1 if after is None else _BATCH,
+        ascending=after is not None,
+    ).records
+    revised: dict[str, dict[str, int]] = {}
+    for event in found if after is not None else []:
+        rows = (
+            event.asset_materialization.metadata.get("revised_rows_by_day")
+            if event.asset_materialization
+            else None
+        )
+        if rows is not None:
+            revised.setdefault(event.run_id, {}).update(dict(rows.value))
+    for run_id, days in revised.items():
+        first = min(days)
+        raise_alert(
+            platform.get(),
+            key=f"revised_klines:{run_id}",
+            severity=Severity.WARNING,
+            title=f"{sum(days.values())} klines of {len(days)} day(s) were corrected",
+            body=f"First {first}. What it touches: tidemill impact klines {first}\nrun {run_id}",
+        )
+    cursor = max([event.storage_id for event in found], default=after or 0)
+    return dg.SensorResult(cursor=str(cursor), run_requests=[])

@@ -4,9 +4,25 @@ from __future__ import annotations
 
 import typer
 
-from apps.cli import audit, controls, doctor, explain, live, rate, run, sandbox, sql, status, ui, version
+from apps.cli import (
+    audit,
+    controls,
+    doctor,
+    explain,
+    impact,
+    live,
+    rate,
+    run,
+    sandbox,
+    sql,
+    status,
+    ui,
+    version,
+)
 from apps.cli.boundary import ErrorBoundary
+from apps.cli.data import check as data
 from apps.cli.environment import prepare
+from apps.cli.stats import commands as stats
 
 app = typer.Typer(
     cls=ErrorBoundary,
@@ -27,7 +43,9 @@ app.add_typer(run.run_app, name="run")
 for commands in (run.backfill_app, live.app, status.app, explain.app):
     app.add_typer(commands)
 app.add_typer(audit.app, name="audit")
-for commands in (controls.app, doctor.app, rate.app, sql.app):
+app.add_typer(data.app, name="data")
+app.add_typer(stats.app, name="stats")
+for commands in (controls.app, doctor.app, impact.app, rate.app, sql.app):
     app.add_typer(commands)
 app.add_typer(sandbox.app, name="sandbox")
 for commands in (ui.app, version.app):

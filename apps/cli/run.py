@@ -75,6 +75,9 @@ def backfill(
         str, typer.Option("--to", help="Last UTC day, YYYY-MM-DD, included; it must have closed.")
     ],
     source: SourceOption = None,
+    futures: Annotated[
+        bool, typer.Option("--futures", help="The perpetuals' data of the range too.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Build klines, bars, indicators, ratings, fork scores and features of a range; never trades."""
@@ -87,7 +90,7 @@ def backfill(
     from resources.platform import open_platform
 
     with shown_progress() as progress:
-        outcome = run_backfill(first_day, last_day, progress)
+        outcome = run_backfill(first_day, last_day, progress, futures=futures)
     stored = stored_datasets(open_platform().lake)
     if as_json:
         print_json({"succeeded": outcome.succeeded, "outcome": outcome, "stored": stored})

@@ -10,7 +10,8 @@ import polars as pl
 
 from trading.model.days import day_at
 from trading.model.interval import RESAMPLED, Interval
-from warehouse.datasets.market import BARS, KLINE_GAPS, KLINES
+from warehouse.datasets.certificates import KLINE_GAPS
+from warehouse.datasets.market import BARS, KLINES
 from warehouse.datasets.research import STRATEGIES
 from warehouse.datasets.screening import SCREENER_RATINGS
 

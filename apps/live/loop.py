@@ -23,12 +23,12 @@ from resources.platform import Platform, open_platform
 from trading.errors import FixConfiguration, RetryLater, TradingError
 from trading.model.days import day_at, start_ms
 from trading.model.interval import DAY_MS, RESAMPLED, Interval
-from warehouse.datasets.market import INSTRUMENTS
+from warehouse.datasets.instruments import UNIVERSE
 
 #: Bounds of the sleep between two looks at the market's clock.
 _LONGEST_POLL_SECONDS = 0.25
 _SHORTEST_POLL_SECONDS = 0.02
-_ALWAYS = ("klines", "kline_gaps", "btc_condition", "fork_scores", "rating_kicks")
+_ALWAYS = ("klines", "kline_gaps", "kline_certificates", "btc_condition", "fork_scores", "rating_kicks")
 _HOURLY = ("features", "ml_confidence")
 
 
@@ -94,6 +94,8 @@ def _trade(platform: Platform, report: Callable[[BarOutcome], None], closes: Ite
             report(replace(outcome, missed=missed))
             if last_ms is None:
                 settle()
+            elif day_at(last_ms) != day_at(close_ms):
+                platform.lake.trim()
             last_ms = close_ms
 
 
@@ -141,8 +143,8 @@ def touched(platform: Platform, close_ms: int, extended_ms: int | None) -> list[
         if extended_ms is None or close_ms // interval.milliseconds > extended_ms // interval.milliseconds
     ]
     names = list(_ALWAYS)
-    if platform.lake.info(INSTRUMENTS, day_at(close_ms - 1)) is None:
-        names.append("instruments")
+    if platform.lake.info(UNIVERSE, day_at(close_ms - 1)) is None:
+        names += ["instruments", "universe"]
     for interval in closed:
         names += [f"{stem}_{interval.value}" for stem in ("bars", "indicators", "screener_ratings")]
     if Interval.H1 in closed:

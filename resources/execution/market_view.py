@@ -8,12 +8,13 @@ from typing import Any
 
 import polars as pl
 
-from resources.collect import instruments_of
+from trading.instruments.rows import instruments_of
 from trading.model.days import day_at
 from trading.model.instrument import Instrument
 from trading.model.interval import RESAMPLED, Interval
 from trading.model.snapshot import SymbolView
-from warehouse.datasets.market import BARS, INSTRUMENTS
+from warehouse.datasets.instruments import INSTRUMENTS, UNIVERSE
+from warehouse.datasets.market import BARS
 from warehouse.datasets.research import ML_CONFIDENCE
 from warehouse.datasets.screening import (
     BTC_CONDITION,
@@ -87,8 +88,9 @@ class LakeReader:
 
 
 def read_instruments(reader: LakeReader) -> dict[str, Instrument]:
-    """The day's instruments by symbol."""
-    return instruments_of(reader.partition(INSTRUMENTS))
+    """The instruments of the day's universe as of the bar close, by symbol."""
+    followed = reader.partition(UNIVERSE).filter(pl.col("followed"))["symbol"].to_list()
+    return instruments_of(reader.partition(INSTRUMENTS), reader.bar_close_ms, symbols=followed)
 
 
 def read_btc_condition(reader: LakeReader) -> str:

@@ -14,8 +14,11 @@ from tests.instance import FIRST_DAY, LAST_DAY, OPEN_DAY, Home, at, run_job, twi
 #: What the backfill of a range and the daily run of one day both make.
 BACKFILLED = {
     "instruments",
+    "universe",
     "klines",
+    "reference_klines",
     "kline_gaps",
+    "kline_certificates",
     "bars/interval=15m",
     "bars/interval=1h",
     "bars/interval=4h",
@@ -34,13 +37,17 @@ BACKFILLED = {
     "features",
 }
 DAILY = BACKFILLED | {"ml_confidence"}
+#: What has no time of its own inside the day.
+TIMELESS = {"instruments", "universe", "reference_klines", "kline_gaps", "kline_certificates"}
+#: What records when things were done, and so is never made twice alike.
+HISTORY = {"audit_anchors", "kline_versions"}
 
 
 def partitions(home: Home, day: object) -> dict[str, Path]:
     lake = home.root / "var" / "lake"
     files = lake.glob(f"**/date={day}/data.parquet")
     found = {str(path.parent.parent.relative_to(lake)): path for path in files}
-    return {name: path for name, path in found.items() if name != "audit_anchors"}
+    return {name: path for name, path in found.items() if name not in HISTORY}
 
 
 def contents(home: Home, day: object) -> dict[str, bytes]:
@@ -74,7 +81,7 @@ def test_what_was_known_at_noon_is_the_same_in_the_evening(noon: Home, evening: 
     assert set(early) == set(late) == DAILY
     cut = pl.lit(at("12:00"))
     grown = set()
-    for name in BACKFILLED - {"instruments", "kline_gaps"}:
+    for name in BACKFILLED - TIMELESS:
         known_at = pl.col("open_time").dt.epoch("ms") + 60_000
         if name != "klines":
             known_at = pl.col("close_time").dt.epoch("ms")
@@ -84,7 +91,7 @@ def test_what_was_known_at_noon_is_the_same_in_the_evening(noon: Home, evening: 
         assert after.filter(known_at <= cut).equals(before), name
         grown |= {name} if after.height > before.height else set()
     days = {name for name in BACKFILLED if name.endswith("=1d")}
-    assert grown == BACKFILLED - {"instruments", "kline_gaps"} - days
+    assert grown == BACKFILLED - TIMELESS - days
     for name in days:
         assert pl.read_parquet(late[name], hive_partitioning=False).is_empty(), "the day has not closed"
 

@@ -29,7 +29,8 @@ from tests.instance import (
 from trading.errors import BadData
 from trading.model.interval import Interval
 from trading.simulation.settings import MarketSettings, Outage
-from warehouse.datasets.market import BARS, KLINE_GAPS, KLINES
+from warehouse.datasets.certificates import KLINE_GAPS
+from warehouse.datasets.market import BARS, KLINES
 from warehouse.datasets.screening import INDICATORS
 from warehouse.ledger.digest import content_digest
 

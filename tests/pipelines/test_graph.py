@@ -51,6 +51,9 @@ def test_the_graph_is_the_one_that_was_meant() -> None:
         ("daily_schedule", "2026-03-01T00:20", "2026-02-28"),
         ("strategies_schedule", "2026-01-01T03:00", "2025-12-31"),
         ("training_schedule", "2026-03-29T04:00", "2026-03-28"),
+        ("suite_schedule", "2026-03-01T01:30", "2026-02-28"),
+        ("finalise_schedule", "2026-03-01T10:30", "2026-02-28"),
+        ("futures_schedule", "2026-03-01T10:40", "2026-02-28"),
     ],
 )
 def test_schedules_work_on_the_day_that_closed(name: str, moment: str, day: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from resources.lake import PREVIEW_COLUMNS, LakeResource, markdown_table, partition_metadata, table_schema
 from warehouse.datasets.catalogue import ALL
-from warehouse.datasets.market import KLINE_GAPS
+from warehouse.datasets.certificates import KLINE_GAPS
 
 DAY = date(2025, 3, 1)
 

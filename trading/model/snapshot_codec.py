@@ -9,6 +9,7 @@ import types
 from collections.abc import Hashable, Mapping
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
+from enum import StrEnum
 from functools import cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -119,6 +120,8 @@ def _read(kind: Any, value: Any, path: str) -> Any:
             return Decimal(value)
         except InvalidOperation as error:
             raise BadData(f"{path}: {value!r} is no decimal number") from error
+    if isinstance(kind, type) and issubclass(kind, StrEnum) and value in list(kind):
+        return kind(value)
     if kind in (str, bool, int) and type(value) is kind:
         return value
     raise BadData(f"{path}: expected {getattr(kind, '__name__', kind)}, found {value!r}")

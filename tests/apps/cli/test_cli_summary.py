@@ -16,7 +16,7 @@ from typer.testing import Result
 
 from pipelines.outcome import BackfillOutcome, CheckLine, DailyOutcome, Progress, RunLine
 from trading.model.interval import Interval
-from warehouse.datasets.market import KLINE_GAPS
+from warehouse.datasets.certificates import KLINE_GAPS
 from warehouse.datasets.research import STRATEGIES
 from warehouse.datasets.screening import SCREENER_RATINGS
 from warehouse.lake.lake import open_lake
