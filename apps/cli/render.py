@@ -33,7 +33,7 @@ def _data(summary: DailySummary) -> None:
     bars = ", ".join(f"{rows:,} of {name}" for name, rows in summary.rows.items()) or "none"
     line(f"Bars ingested: {bars} ({summary.symbols} symbols)")
     holes = "; ".join(
-        f"{gap.kind} {gap.minutes:,} min in {gap.holes} hole(s) of {gap.symbols} symbol(s)"
+        f"{gap.kind.replace('_', ' ')} {gap.minutes:,} min in {gap.holes} hole(s) of {gap.symbols} symbol(s)"
         for gap in summary.gaps
     )
     line(f"Gaps: {holes or 'none'}")

@@ -24,7 +24,7 @@ _STRATEGIES = 8
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Missing minutes of one kind: not_listed, venue (nobody traded) or symbol (others traded)."""
+    """Missing minutes of one kind of `trading.bars.gaps.GAP_KINDS`."""
 
     kind: str
     holes: int

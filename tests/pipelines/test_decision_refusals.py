@@ -118,12 +118,20 @@ def test_a_failed_blocking_check_stops_its_downstream_and_trading(
             result = run_job(instance, "daily", partition_key=LAST_DAY.isoformat())
             assert not result.success
             failed = [item for item in result.get_asset_check_evaluations() if not item.passed]
-            assert [(item.check_name, item.blocking) for item in failed] == [("symbol_gaps", True)]
+            assert [(item.check_name, item.blocking) for item in failed] == [
+                ("symbol_gaps", True),
+                ("certified", True),
+            ]
             made = {event.asset_key.to_user_string() for event in result.get_asset_materialization_events()}
-            assert made == {"instruments", "klines", "kline_gaps"}
+            assert made == {
+                *("instruments", "universe", "klines"),
+                *("reference_klines", "kline_gaps", "kline_certificates"),
+            }
             assert platform.lake.days(KLINES) == [LAST_DAY]
             gaps = platform.lake.read(KLINE_GAPS, LAST_DAY)
-            assert gaps.select("symbol", "missing_minutes").rows() == [("ETHUSDT", 120)]
+            assert gaps.select("symbol", "missing_minutes", "kind").rows() == [
+                ("ETHUSDT", 120, "source_defect")
+            ]
             for interval in (Interval.M15, Interval.H1, Interval.H4, Interval.D1):
                 assert platform.lake.days(BARS, interval) == []
                 assert platform.lake.days(INDICATORS, interval) == []

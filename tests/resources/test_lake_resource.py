@@ -22,7 +22,8 @@ def gaps() -> pl.DataFrame:
         "first_missing": moment,
         "last_missing": moment,
         "missing_minutes": 1,
-        "kind": "venue",
+        "kind": "venue_outage",
+        "reason": "none of 4 symbols has it",
     }
     return pl.DataFrame([row], schema=KLINE_GAPS.schema)
 

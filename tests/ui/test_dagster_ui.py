@@ -27,10 +27,10 @@ def test_the_lineage_shows_every_group_and_its_assets(service, page):
 
 def test_an_assets_page_tells_what_it_is(service, page):
     page.goto(f"{service.url}/assets/klines?view=overview")
-    expect(page.get_by_text("Closed one-minute klines of the whole universe")).to_be_visible()
+    expect(page.get_by_text("Closed one-minute spot klines of the whole universe")).to_be_visible()
     expect(page.get_by_text("Row count", exact=True)).to_be_visible()
     expect(page.get_by_text("one row per (symbol, open_t")).to_be_visible()
-    for text in ("Highest traded price [quote]", "Datetime(UTC)", "instruments", "bars_15m", "daily"):
+    for text in ("Highest traded price [quote]", "Datetime(UTC)", "universe", "bars_15m", "daily"):
         expect(page.get_by_text(text, exact=True).first).to_be_visible()
 
 
@@ -53,7 +53,7 @@ def test_a_partition_shows_a_preview_of_its_rows(service, page):
 
 def test_the_checks_of_the_klines_are_explained(service, page):
     page.goto(f"{service.url}/assets/klines?view=checks")
-    for name in ("duplicates", "jumps", "ohlc_order", "range", "row_count", "staleness"):
+    for name in ("duplicates", "jumps", "ohlc_order", "range", "row_count", "continuity"):
         expect(page.get_by_text(name, exact=True).first).to_be_visible()
     page.get_by_text("ohlc_order", exact=True).first.click()
     expect(page.get_by_text("Low is the lowest and high the highest of the four prices.")).to_be_visible()
@@ -77,6 +77,7 @@ def test_what_trades_is_off_until_it_is_switched_on(service, page):
     switches = {sensor["name"]: sensor["sensorState"]["status"] for sensor in found["sensors"]}
     switches |= {schedule["name"]: schedule["scheduleState"]["status"] for schedule in found["schedules"]}
     assert {name for name, status in switches.items() if status == "RUNNING"} == {
+        "alert_on_revised_klines",
         "alert_on_run_failure",
         "alert_on_stale_data",
         "cancel_on_halt",

@@ -208,6 +208,7 @@ def lake_of_a_day(home: Path) -> str:
             for name in ("quote_volume", "trades", "taker_buy_base", "taker_buy_quote")
         ),
         pl.lit("sandbox").alias("source"),
+        (pl.col("open_time") + 60_000).alias("known_at"),
     )
     day = date(2025, 12, 30)
     open_lake(str(home / "var" / "lake")).write(

@@ -52,7 +52,10 @@ def market(home: Path, lake_of_a_day: str) -> None:
     """Gaps, ratings and strategies of the day beside its klines."""
     lake = open_lake(str(home / "var" / "lake"))
     hole = {"first_missing": CLOSE_MS - 600_000, "last_missing": CLOSE_MS - 540_000, "missing_minutes": 2}
-    gaps = [{"symbol": name, "kind": "venue", **hole} for name in ("BTCUSDT", "ETHUSDT")]
+    gaps = [
+        {"symbol": name, "kind": "venue_outage", "reason": "silence", **hole}
+        for name in ("BTCUSDT", "ETHUSDT")
+    ]
     lake.write(KLINE_GAPS, DAY, _typed(KLINE_GAPS, gaps))
     for interval, btc, eth in ((Interval.M15, 0.25, 0.75), (Interval.H1, -0.5, 0.125)):
         length = interval.milliseconds
@@ -115,7 +118,7 @@ def test_the_summary_tells_the_day_in_the_order_of_a_trader(
     parts = [
         "2025-12-30: the daily run completed (files)",
         "Bars ingested: 4 of 1m (2 symbols)",
-        "Gaps: venue 4 min in 2 hole(s) of 2 symbol(s)",
+        "Gaps: venue outage 4 min in 2 hole(s) of 2 symbol(s)",
         "Checks: 1 passed, 1 warned, 0 failed",
         "1 minute(s) moved by more than 30%",
         "ETHUSDT   Strong Buy   +0.750   +0.125",
@@ -214,20 +217,20 @@ def test_the_source_option_reaches_the_settings(
 def test_backfill_reports_runs_checks_and_what_the_lake_holds(
     cli: Cli, market: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[tuple[date, date]] = []
+    asked: list[tuple[date, date, bool]] = []
     outcome = BackfillOutcome(
         date(2025, 12, 1), DAY, (RunLine("backfill", "r" * 36, 9.0, True),), CHECKS, 9.5
     )
 
-    def run_backfill(first: date, last: date, progress: Progress) -> BackfillOutcome:
-        asked.append((first, last))
+    def run_backfill(first: date, last: date, progress: Progress, *, futures: bool) -> BackfillOutcome:
+        asked.append((first, last, futures))
         return outcome
 
     monkeypatch.setattr("pipelines.runs.run_backfill", run_backfill)
     arguments = ("backfill", "--from", "2025-12-01", "--to", "2025-12-30")
     result = cli(*arguments)
     assert result.exit_code == 0
-    assert asked == [(date(2025, 12, 1), DAY)]
+    assert asked == [(date(2025, 12, 1), DAY, False)]
     assert "Backfill of 30 day(s), 2025-12-01 to 2025-12-30, completed in 9.5 s" in result.stdout
     assert "Checks: 1 passed, 1 warned, 0 failed" in result.stdout
     assert "screener_ratings 15m" in result.stdout

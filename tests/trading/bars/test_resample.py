@@ -33,6 +33,7 @@ def klines(minutes: list[int], *, symbol: str = "BTCUSDT", **changes: list[objec
         "taker_buy_base": [0.5] * count,
         "taker_buy_quote": [5.0] * count,
         "source": ["sandbox"] * count,
+        "known_at": [DAY + (minute + 1) * MINUTE_MS for minute in minutes],
         **changes,
     }
     return pl.DataFrame(columns).cast(KLINES.schema)  # type: ignore[arg-type]
