@@ -29,7 +29,8 @@ nearest valid key.
 
 From the environment: `TIDEMILL_CONFIG` (path of the file), `TIDEMILL_HOME` (folder that relative paths start from),
 `TIDEMILL_SOURCE` (overrides `market_data.source`), `TIDEMILL_LEDGER_URL` (overrides `ledger.url`, so that a password never
-stands in a file), `TIDEMILL_SLACK_TOKEN`, `TIDEMILL_BINANCE_KEY` and `TIDEMILL_BINANCE_SECRET`.
+stands in a file), `TIDEMILL_SLACK_TOKEN`, `TIDEMILL_BINANCE_KEY`, `TIDEMILL_BINANCE_SECRET` and
+`TIDEMILL_SIGNING_KEY`.
 """
 
 

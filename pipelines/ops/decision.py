@@ -11,6 +11,7 @@ import dagster as dg
 from resources.execution.alerting import report_tick
 from resources.execution.books import anchor, close_books
 from resources.execution.sender import cancel_stale_intents, send, settle
+from resources.execution.signing import SIGNING_KEY_FILE, signing_key
 from resources.execution.ticks import (
     commit,
     load_snapshot,
@@ -20,10 +21,10 @@ from resources.execution.ticks import (
 )
 from resources.platform import PlatformResource
 from trading.errors import HaltTrading
+from trading.execution.approval import sign_intents
 from trading.execution.planner import plan
 from trading.model.decision import Decision, Outcome, Verdict, VerdictKind
 from trading.risk.gate import judge
-from warehouse.ledger import controls
 
 _HISTORY_TAGS = ("dagster/backfill", "dagster/asset_partition_range_start")
 
@@ -106,7 +107,11 @@ def commit_intents(
     """Make decisions, verdicts and order intents durable in one transaction, before anything is sent."""
     tidemill = platform.get()
     snapshot = load_snapshot(tidemill, tick_id)
-    planned = plan(decided, verdicts, snapshot, tidemill.paper_venue().name, snapshot.taken_at_ms)
+    planned = sign_intents(
+        plan(decided, verdicts, snapshot, tidemill.paper_venue().name, snapshot.taken_at_ms),
+        verdicts,
+        signing_key(tidemill.settings.path(SIGNING_KEY_FILE)),
+    )
     commit(tidemill, decided, verdicts, planned, tidemill.clock.now_ms())
     context.add_output_metadata({"intents": len(planned)})
     return tick_id
@@ -117,9 +122,8 @@ def send_orders(context: dg.OpExecutionContext, tick_id: str, platform: Platform
     """Send the tick's intents; the only op that touches a venue."""
     _refuse_history(context)
     tidemill = platform.get()
-    with tidemill.ledger.read() as tx:
-        halted = controls.current(tx).halted
-    done = send(tidemill.ledger, tidemill.paper_venue(), tick_id, tidemill.clock.now_ms(), halted=halted)
+    key = signing_key(tidemill.settings.path(SIGNING_KEY_FILE))
+    done = send(tidemill.ledger, tidemill.paper_venue(), tick_id, tidemill.clock.now_ms(), key=key)
     context.add_output_metadata({"sent": done.sent, "fills": done.new_fills, "unknown": done.unknown})
     return tick_id
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 
-from trading.errors import UnknownOutcome
+from resources.execution.leasing import AccountHold, account_hold
+from trading.errors import HaltTrading, RetryLater, UnknownOutcome
+from trading.execution.approval import objection
+from trading.execution.lifecycle import Event, EventKind
+from trading.execution.reports import events_of
 from trading.model.order import Order, OrderState
-from trading.ports import OrderReport, Venue
-from warehouse.ledger import fills, orders
-from warehouse.ledger.backend import Ledger
+from trading.ports import Clock, OrderReport, Venue
+from warehouse.ledger import controls, decisions, fills, order_history, orders, portfolio
+from warehouse.ledger.backend import Ledger, Transaction
 
 #: States in which the venue may know more than the ledger does.
 _IN_DOUBT = (OrderState.SENDING, OrderState.UNKNOWN)
@@ -17,107 +22,273 @@ _AT_VENUE = (OrderState.OPEN, OrderState.PARTIALLY_FILLED)
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What a pass over the orders changed."""
+    """What a pass over the orders changed.
+
+    Attributes
+    ----------
+    unknown
+        Orders of which it could not be told whether they are at the venue.
+    held
+        Intents that were kept back because another order of their symbol is in doubt.
+    """
 
     sent: int = 0
     new_fills: int = 0
     cancelled: int = 0
     unknown: int = 0
+    held: int = 0
 
 
-def settle(ledger: Ledger, venue: Venue, now_ms: int) -> Settled:
+def settle(
+    ledger: Ledger, venue: Venue, now_ms: int, *, account: str = "main", lease_clock: Clock | None = None
+) -> Settled:
     """Bring every order that is not terminal up to what the venue knows.
 
-    An order in doubt (it was being sent when a process died, or the answer was lost) is looked up:
-    known to the venue means effect proven; unknown to the venue proves that it never arrived, and
-    it becomes sendable again. Fills are booked once, whatever is reported how often.
+    An order in doubt (it was being sent when a process died, or the answer was lost) is looked up. Known to
+    the venue means effect proven. Not known, for longer than the venue may take to show it, proves that it
+    never arrived: it is an intent again. Until one of both is proven it stays unknown. Fills are booked
+    once, whatever is reported how often.
+
+    Raises
+    ------
+    RetryLater
+        If another sender works on the account.
     """
     with ledger.read() as tx:
-        doubtful = orders.in_states(tx, _IN_DOUBT)
-        resting = orders.in_states(tx, _AT_VENUE)
-    booked = unknown = 0
-    for order in (*doubtful, *resting):
-        try:
-            report = venue.lookup(order.client_order_id)
-        except UnknownOutcome as error:
-            unknown += 1
-            _mark(ledger, order, OrderState.UNKNOWN, str(error), now_ms)
-            continue
-        if report is not None:
+        found = orders.in_states(tx, (*_IN_DOUBT, *_AT_VENUE))
+    open_orders = [order for order in found if (order.venue, order.account) == (venue.name, account)]
+    if not open_orders:
+        return Settled()
+    booked = unknown = cancelled = 0
+    with account_hold(ledger, f"{venue.name}/{account}", clock=lease_clock) as hold:
+        for order in sorted(open_orders, key=lambda order: order.state in _AT_VENUE):
+            try:
+                report = venue.lookup(order.client_order_id)
+            except (UnknownOutcome, RetryLater) as error:
+                if order.state in _IN_DOUBT or isinstance(error, UnknownOutcome):
+                    unknown += 1
+                    _move(hold, order, OrderState.UNKNOWN, str(error), now_ms)
+                continue
+            if report is None:
+                unknown += not _absent(hold, venue, order, now_ms)
+                continue
             booked += book(ledger, order, report, now_ms)
-        elif order.state is OrderState.SENDING:
-            _mark(ledger, order, OrderState.UNKNOWN, "venue does not know it: never arrived", now_ms)
-        elif order.state is not OrderState.UNKNOWN:
-            unknown += 1
-            _mark(ledger, order, OrderState.UNKNOWN, "venue no longer knows an accepted order", now_ms)
-    return Settled(new_fills=booked, unknown=unknown)
+            if _wants_cancel(ledger, order):
+                booked += _cancel_at_venue(ledger, venue, order, now_ms)
+                cancelled += 1
+    return Settled(new_fills=booked, cancelled=cancelled, unknown=unknown)
 
 
-def send(ledger: Ledger, venue: Venue, tick_id: str, now_ms: int, *, halted: bool) -> Settled:
-    """Send the tick's intents, and its orders that are proven never to have arrived.
+def send(
+    ledger: Ledger,
+    venue: Venue,
+    tick_id: str,
+    now_ms: int,
+    *,
+    key: bytes,
+    halted: bool = False,
+    account: str = "main",
+    lease_clock: Clock | None = None,
+) -> Settled:
+    """Send the tick's intents for a venue's account.
 
     The transition to *sending* commits before the venue is called, so a crash in between is seen as
-    doubt and looked up, never resent blind. While halted, buys are cancelled unsent.
+    doubt and looked up, never resent blind. In that commit the order must still be an intent, signed by
+    the risk gate, not halted, and free of doubt about its symbol.
+
+    Parameters
+    ----------
+    key
+        The risk gate's signing key.
+    halted
+        Forbid new exposure even where the persisted flag does not.
+
+    Raises
+    ------
+    RetryLater
+        If another sender works on the account, or the venue asks to come back later.
+    HaltTrading
+        If an order is not what the risk gate signed; it is rejected, and the others are sent first.
     """
     with ledger.read() as tx:
-        of_tick = orders.for_tick(tx, tick_id)
-    sent = booked = cancelled = unknown = 0
-    for order in of_tick:
-        if order.state is OrderState.UNKNOWN and venue.lookup(order.client_order_id) is not None:
-            continue  # settle books what the venue knows
-        if order.state not in {OrderState.INTENT, OrderState.UNKNOWN}:
-            continue
-        if halted and order.side.value == "buy":
-            cancelled += 1
-            _mark(ledger, order, OrderState.CANCELLED, "halted before it was sent", now_ms)
-            continue
-        sending = _mark(ledger, order, OrderState.SENDING, "sending", now_ms)
-        sent += 1
-        try:
-            booked += book(ledger, sending, venue.submit(sending), now_ms)
-        except UnknownOutcome as error:
-            unknown += 1
-            _mark(ledger, sending, OrderState.UNKNOWN, str(error), now_ms)
-    return Settled(sent, booked, cancelled, unknown)
+        of_tick = [
+            order.client_order_id
+            for order in orders.for_tick(tx, tick_id)
+            if order.state is OrderState.INTENT and (order.venue, order.account) == (venue.name, account)
+        ]
+    if not of_tick:
+        return Settled()
+    sent = booked = cancelled = unknown = held = 0
+    forged = []
+    with account_hold(ledger, f"{venue.name}/{account}", clock=lease_clock) as hold:
+        for client_order_id in of_tick:
+            order, wrong = _start(hold, client_order_id, key, now_ms, halted=halted)
+            if wrong:
+                forged.append(f"{client_order_id}: {wrong}")
+            cancelled += order.state is OrderState.CANCELLED
+            held += order.state is OrderState.INTENT
+            if order.state is not OrderState.SENDING:
+                continue
+            sent += 1
+            try:
+                report = venue.submit(replace(order, sending_at_ms=now_ms))
+            except UnknownOutcome as error:
+                unknown += 1
+                _move(hold, order, OrderState.UNKNOWN, str(error), now_ms)
+            except RetryLater as error:
+                _move(hold, order, OrderState.INTENT, f"the venue took nothing: {error}", now_ms)
+                raise
+            else:
+                booked += book(ledger, order, report, now_ms)
+    if forged:
+        raise HaltTrading(
+            f"{len(forged)} order(s) were not sent, the risk gate did not approve them: {'; '.join(forged)}. "
+            "Run tidemill audit verify, and find out who wrote them"
+        )
+    return Settled(sent, booked, cancelled, unknown, held)
 
 
 def cancel_stale_intents(ledger: Ledger, tick_id: str, now_ms: int) -> int:
     """Cancel intents that an earlier tick left unsent: the market that they were meant for is gone."""
     with ledger.read() as tx:
         left = [order for order in orders.in_states(tx, (OrderState.INTENT,)) if order.tick_id != tick_id]
-    for order in left:
-        _mark(ledger, order, OrderState.CANCELLED, "its tick ended before it was sent", now_ms)
-    return len(left)
+    return sum(_cancel_unsent(ledger, order, "its tick ended before it was sent", now_ms) for order in left)
 
 
 def cancel_open(ledger: Ledger, venue: Venue, now_ms: int) -> Settled:
-    """Cancel every buy that is not terminal; sells reduce risk and stay."""
+    """Cancel every order that may add exposure; what reduces risk stays.
+
+    The wish to cancel is committed first. An order in doubt is cancelled once it is found at the venue, and
+    never sent again when it is not. Needs no lease: a sender that hangs must not keep orders alive.
+    """
     with ledger.read() as tx:
-        live = orders.in_states(tx, (OrderState.INTENT, *_AT_VENUE))
-    booked = cancelled = 0
+        live = orders.in_states(tx, (OrderState.INTENT, *_IN_DOUBT, *_AT_VENUE))
+    booked = cancelled = unknown = 0
     for order in live:
-        if order.side.value != "buy":
+        if not order.adds_exposure or order.venue != venue.name:
             continue
-        if order.state is OrderState.INTENT:
-            _mark(ledger, order, OrderState.CANCELLED, "halted before it was sent", now_ms)
+        if _cancel_unsent(ledger, order, "halted before it was sent", now_ms):
+            cancelled += 1
+        elif order.state in _IN_DOUBT:
+            unknown += 1
         else:
-            booked += book(ledger, order, venue.cancel(order.client_order_id), now_ms)
-        cancelled += 1
-    return Settled(new_fills=booked, cancelled=cancelled)
+            booked += _cancel_at_venue(ledger, venue, order, now_ms)
+            cancelled += 1
+    return Settled(new_fills=booked, cancelled=cancelled, unknown=unknown)
 
 
 def book(ledger: Ledger, order: Order, report: OrderReport, now_ms: int) -> int:
-    """Book a report in one transaction: its new fills, then the order's state. Returns new fills."""
+    """Book a report in one transaction: its new fills, then the order's state. Returns new fills.
+
+    Facts of the venue need no lease: whoever books them first, the books end the same.
+    """
     with ledger.transaction() as tx:
         new = sum(fills.record(tx, fill, order, now_ms) for fill in report.fills)
-        current = orders.by_id(tx, order.client_order_id)
-        if current.state is not report.state and not current.state.terminal:
-            orders.transition(
-                tx, order.client_order_id, report.state, report.reason or "venue report", now_ms
-            )
+        current = orders.require(tx, order.client_order_id)
+        for event in events_of(order_history.life(tx, current), report):
+            orders.append(tx, current, event, now_ms)
     return new
 
 
-def _mark(ledger: Ledger, order: Order, state: OrderState, cause: str, now_ms: int) -> Order:
+def _start(
+    hold: AccountHold, client_order_id: str, key: bytes, now_ms: int, *, halted: bool
+) -> tuple[Order, str]:
+    """Commit *sending*, or why not; returns the order as it then is, and what is wrong with its approval."""
+    with hold.transaction() as tx:
+        order = orders.require(tx, client_order_id)
+        if order.state is not OrderState.INTENT:
+            return order, ""
+        wrong = objection(orders.signed(tx, order), decisions.verdict(tx, order.decision_id), key)
+        if wrong:
+            return orders.append(tx, order, Event(EventKind.REJECT, f"not sent: {wrong}"), now_ms), wrong
+        if order.adds_exposure and (halted or controls.current(tx).halted):
+            return _ended(tx, order, "halted before it was sent", now_ms), ""
+        if order.adds_exposure and _in_doubt(tx, order):
+            return order, ""
+        if order.reduce_only and _reducible(tx, order) < order.quantity:
+            return _ended(tx, order, "it would reduce more than is held", now_ms), ""
+        return orders.append(tx, order, Event(EventKind.SEND, "sending"), now_ms), ""
+
+
+def _in_doubt(tx: Transaction, order: Order) -> bool:
+    """Whether the outcome of another order of the symbol is not known."""
+    return any(
+        other.symbol == order.symbol and (other.venue, other.account) == (order.venue, order.account)
+        for other in orders.in_states(tx, _IN_DOUBT)
+    )
+
+
+def _reducible(tx: Transaction, order: Order) -> Decimal:
+    """What is held and no other live order is about to sell; orders of one bracket cover the same holding."""
+    held = portfolio.position(tx, order.desk, order.strategy_id, order.symbol)
+    if held is None:
+        return Decimal(0)
+    if order.parent_id:
+        return held.quantity
+    spoken_for = sum(
+        (
+            order_history.life(tx, other).remaining
+            for other in orders.in_states(tx, (*_IN_DOUBT, *_AT_VENUE))
+            if other.reduce_only and not other.parent_id and _holding(other) == _holding(order)
+        ),
+        Decimal(0),
+    )
+    return held.quantity - spoken_for
+
+
+def _holding(order: Order) -> tuple[str, str, str]:
+    return (order.desk, order.strategy_id, order.symbol)
+
+
+def _absent(hold: AccountHold, venue: Venue, order: Order, now_ms: int) -> bool:
+    """Book that the venue does not know an order; returns whether that proves that it never arrived."""
+    with hold.transaction() as tx:
+        current = orders.require(tx, order.client_order_id)
+        if current.state.terminal or current.state is OrderState.INTENT:
+            return True
+        sent_at_ms = order_history.sending_at_ms(tx, order.client_order_id)
+        accepted = order_history.life(tx, current).accepted
+        waited = sent_at_ms is not None and now_ms - sent_at_ms >= venue.absence_proven_after_ms
+        if accepted:
+            cause = "venue no longer knows an accepted order"
+        elif waited:
+            cause = "venue does not know it: never arrived"
+        else:
+            cause = "venue does not know it yet"
+        current = orders.transition(tx, order.client_order_id, OrderState.UNKNOWN, cause, now_ms)
+        if accepted or not waited:
+            return False
+        orders.append(tx, current, Event(EventKind.PROVE_ABSENT, cause), now_ms)
+        return True
+
+
+def _wants_cancel(ledger: Ledger, order: Order) -> bool:
+    with ledger.read() as tx:
+        current = orders.require(tx, order.client_order_id)
+        return current.state in _AT_VENUE and order_history.life(tx, current).cancel_requested
+
+
+def _cancel_at_venue(ledger: Ledger, venue: Venue, order: Order, now_ms: int) -> int:
+    try:
+        report = venue.cancel(order.client_order_id)
+    except (UnknownOutcome, RetryLater):
+        return 0  # the wish is in the ledger: the next pass sees what came of it, and asks again
+    return book(ledger, order, report, now_ms)
+
+
+def _cancel_unsent(ledger: Ledger, order: Order, cause: str, now_ms: int) -> bool:
+    """Commit the wish to cancel; returns whether that ended the order, since it had not been sent."""
     with ledger.transaction() as tx:
-        return orders.transition(tx, order.client_order_id, state, cause, now_ms)
+        current = orders.require(tx, order.client_order_id)
+        return not current.state.terminal and _ended(tx, current, cause, now_ms).state.terminal
+
+
+def _ended(tx: Transaction, order: Order, cause: str, now_ms: int) -> Order:
+    return orders.append(tx, order, Event(EventKind.REQUEST_CANCEL, cause), now_ms)
+
+
+def _move(hold: AccountHold, order: Order, state: OrderState, cause: str, now_ms: int) -> None:
+    with hold.transaction() as tx:
+        current = orders.require(tx, order.client_order_id)
+        if not current.state.terminal and current.state is not state:
+            orders.transition(tx, order.client_order_id, state, cause, now_ms)

@@ -98,4 +98,5 @@ def _fill(
         fee_currency=instrument.quote,
         filled_at_ms=opened_ms,
         slippage_bps=float(sign * (price - arrival) / arrival) * 10_000.0,
+        account=order.account,
     )

@@ -58,6 +58,7 @@ def plan(
                 state=OrderState.INTENT,
                 created_at_ms=created_at_ms,
                 not_before_ms=decision.bar_close_ms,
+                reduce_only=decision.action is Action.EXIT,
             )
             for leg, quantity in enumerate(quantities)
         )

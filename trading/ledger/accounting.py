@@ -1,8 +1,8 @@
-"""Positions at average cost, cash postings and equity, exact in Decimal.
+"""Positions at average cost and equity, exact in Decimal.
 
 Amounts are kept to 18 decimals. At every moment, per account currency and to the last digit::
 
-    sum(cash postings) + sum(cost_basis(position)) - sum(realised P&L) == sum(deposits)
+    cash + sum(cost_basis(position)) - sum(realised P&L) - funding received == deposits
 
 An average cost that does not divide evenly leaves a rest of the 18th decimal; it is booked to the
 realised P&L of the fill that caused it, so that nothing ever leaks.
@@ -13,38 +13,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
-from enum import StrEnum
 
 from trading.errors import BadData, HaltTrading
 from trading.model.order import Fill, Side
 from trading.model.snapshot import Position
 
+#: Smallest amount that the ledger keeps.
 QUANTUM = Decimal("1e-18")
 _LIMIT = Decimal("1e20")
-# Wide enough for the exact product of two amounts of 38 digits.
-_EXACT = Context(prec=80, rounding=ROUND_HALF_EVEN)
-
-
-class PostingKind(StrEnum):
-    """Why cash moved."""
-
-    DEPOSIT = "deposit"
-    BUY = "buy"
-    SELL = "sell"
-    FEE = "fee"
-
-
-@dataclass(frozen=True, slots=True)
-class Posting:
-    """One movement of cash; negative amounts leave the account."""
-
-    posting_id: str
-    at_ms: int
-    kind: PostingKind
-    amount: Decimal
-    currency: str
-    client_order_id: str | None = None
-    venue_fill_id: str | None = None
+#: Wide enough for the exact product of two amounts of 38 digits.
+EXACT = Context(prec=80, rounding=ROUND_HALF_EVEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +51,7 @@ def rounded(value: Decimal) -> Decimal:
     """
     if not value.is_finite() or value.copy_abs() >= _LIMIT:
         raise BadData(f"amount {value} does not fit the ledger: it must be finite and below 1e20")
-    return value.quantize(QUANTUM, context=_EXACT)
+    return value.quantize(QUANTUM, context=EXACT)
 
 
 def exact(name: str, value: Decimal) -> Decimal:
@@ -86,7 +64,7 @@ def exact(name: str, value: Decimal) -> Decimal:
 
 def cost_basis(position: Position) -> Decimal:
     """What the holding cost, fees included (account currency)."""
-    return rounded(_EXACT.multiply(position.quantity, position.average_cost))
+    return rounded(EXACT.multiply(position.quantity, position.average_cost))
 
 
 def apply_fill(
@@ -96,7 +74,7 @@ def apply_fill(
 
     A fee in the account currency is part of the cost of a buy and reduces the proceeds of a sell.
     A fee in the base currency changes the quantity. A fee in a third currency is cash of its own
-    (see `postings`) and stays out of the cost.
+    (see `trading.ledger.transfers`) and stays out of the cost.
 
     Returns
     -------
@@ -121,8 +99,8 @@ def apply_fill(
     if held.symbol != fill.symbol:
         raise BadData(f"fill {fill.venue_fill_id} is of {fill.symbol}, the position of {held.symbol}")
     before = cost_basis(held)
-    with localcontext(_EXACT):
-        notional = rounded(quantity * price)
+    with localcontext(EXACT):
+        notional = notional_of(quantity, price)
         if fill.side is Side.BUY:
             left = held.quantity + quantity - in_base
             cost = before + notional + in_currency
@@ -143,37 +121,33 @@ def apply_fill(
         return replace(after, realised_pnl=held.realised_pnl + realised), realised
 
 
-def postings(fill: Fill, currency: str = "USDT") -> tuple[Posting, ...]:
-    """The cash movements of a fill: the trade itself, and its fee unless it was taken in the base.
+def replay(fills: Iterable[tuple[Fill, str, str]], currency: str = "USDT") -> Position | None:
+    """The position that fills lead to in the order in which they happened, however they were reported.
 
-    The ids derive from the fill, so booking twice gives the same postings.
+    Parameters
+    ----------
+    fills
+        Fills of one position with the desk and strategy that hold it, in any order, each once.
+
+    Returns
+    -------
+    Position or None
+        A function of the set of fills alone; None when there are none.
     """
-    with localcontext(_EXACT):
-        notional = rounded(_positive("quantity", fill) * _positive("price", fill))
-    buy = fill.side is Side.BUY
-    key = f"{fill.venue}:{fill.venue_fill_id}"
-    trade = Posting(
-        f"{key}:{fill.side.value}",
-        fill.filled_at_ms,
-        PostingKind.BUY if buy else PostingKind.SELL,
-        notional.copy_negate() if buy else notional,
-        currency,
-        fill.client_order_id,
-        fill.venue_fill_id,
-    )
-    fee = exact("fee", fill.fee)
-    if fee == 0 or fill.symbol == fill.fee_currency + currency:
-        return (trade,)
-    charge = Posting(
-        f"{key}:fee",
-        fill.filled_at_ms,
-        PostingKind.FEE,
-        fee.copy_negate(),
-        fill.fee_currency,
-        fill.client_order_id,
-        fill.venue_fill_id,
-    )
-    return (trade, charge)
+    position: Position | None = None
+    for fill, desk, strategy_id in sorted(fills, key=lambda item: sequence_key(item[0])):
+        position, _ = apply_fill(position, fill, desk=desk, strategy_id=strategy_id, currency=currency)
+    return position
+
+
+def sequence_key(fill: Fill) -> tuple[int, bool, str, str, str]:
+    """Where a fill stands among those of a position: by time, of one moment buys first, then by id."""
+    return (fill.filled_at_ms, fill.side is Side.SELL, fill.venue, fill.account, fill.venue_fill_id)
+
+
+def notional_of(quantity: Decimal, price: Decimal) -> Decimal:
+    """Value (quote) of a quantity (base) at a price, to the 18th decimal."""
+    return rounded(EXACT.multiply(quantity, price))
 
 
 def mark(positions: Iterable[Position], cash: Decimal, prices: Mapping[str, Decimal | float]) -> Equity:
@@ -184,7 +158,7 @@ def mark(positions: Iterable[Position], cash: Decimal, prices: Mapping[str, Deci
     """
     value = Decimal(0)
     unpriced = set()
-    with localcontext(_EXACT):
+    with localcontext(EXACT):
         for position in positions:
             if position.quantity == 0:
                 continue

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
-from decimal import Decimal
+from dataclasses import asdict, replace
 from typing import Any
 
 from trading.errors import BadData, HaltTrading
-from trading.ledger.accounting import apply_fill, exact, postings
-from trading.model.order import Fill, Order, OrderState, Side
-from warehouse.ledger import audit, orders, portfolio
+from trading.execution.lifecycle import Event, EventKind
+from trading.ledger import transfers
+from trading.ledger.accounting import apply_fill, exact, replay
+from trading.model.order import Fill, Order, Side
+from trading.model.snapshot import Position
+from warehouse.ledger import audit, cash, order_history, orders, portfolio
 from warehouse.ledger.backend import Transaction
 
 _COLUMNS = (
-    "venue, venue_fill_id, client_order_id, symbol, side, quantity, price, fee, fee_currency,"
+    "venue, account, venue_fill_id, client_order_id, symbol, side, quantity, price, fee, fee_currency,"
     " filled_at_ms, slippage_bps"
 )
 
@@ -22,8 +24,9 @@ _COLUMNS = (
 def record(tx: Transaction, fill: Fill, order: Order, at_ms: int, *, currency: str = "USDT") -> bool:
     """Book a fill of an order unless it is booked: the venue may report it any number of times.
 
-    Updates the position, the cash postings, the order's state and the audit trail. A fill that
-    arrives after the order ended (cancelled, say) is booked all the same; the end state stays.
+    Updates the position, the cash, the order's state and the audit trail. A fill that arrives after the
+    order ended (cancelled, say) is booked all the same; the end state stays. Fills lead to the same
+    position in whatever order they arrive: one that is older than the newest makes the position anew.
 
     Parameters
     ----------
@@ -52,11 +55,10 @@ def record(tx: Transaction, fill: Fill, order: Order, at_ms: int, *, currency: s
         return False
     _insert(tx, fill, at_ms)
     held = portfolio.position(tx, order.desk, order.strategy_id, order.symbol)
-    position, realised = apply_fill(
-        held, fill, desk=order.desk, strategy_id=order.strategy_id, currency=currency
-    )
-    portfolio.store_position(tx, position, at_ms)
-    portfolio.post(tx, postings(fill, currency))
+    position, newest_ms = _position_after(tx, held, fill, order, currency)
+    realised = position.realised_pnl - (held.realised_pnl if held else 0)
+    portfolio.store_position(tx, position, newest_ms, at_ms)
+    cash.post(tx, transfers.of_fill(fill, order, realised, currency))
     audit.append(tx, "fill", fill.client_order_id, {**asdict(fill), "realised_pnl": realised}, at_ms)
     _advance(tx, fill, at_ms)
     return True
@@ -72,7 +74,7 @@ def for_order(tx: Transaction, client_order_id: str) -> list[Fill]:
 
 
 def _require_match(fill: Fill, order: Order) -> None:
-    for name in ("client_order_id", "venue", "symbol", "side"):
+    for name in ("client_order_id", "venue", "account", "symbol", "side"):
         if getattr(fill, name) != getattr(order, name):
             raise BadData(
                 f"fill {fill.venue_fill_id}: {name} is {getattr(fill, name)}, the order's is {getattr(order, name)}"
@@ -81,8 +83,8 @@ def _require_match(fill: Fill, order: Order) -> None:
 
 def _is_booked(tx: Transaction, fill: Fill) -> bool:
     rows = tx.query(
-        f"select {_COLUMNS} from fills where venue = :venue and venue_fill_id = :id",
-        {"venue": fill.venue, "id": fill.venue_fill_id},
+        f"select {_COLUMNS} from fills where venue = :venue and account = :account and venue_fill_id = :id",
+        {"venue": fill.venue, "account": fill.account, "id": fill.venue_fill_id},
     )
     if not rows:
         return False
@@ -108,18 +110,44 @@ def _insert(tx: Transaction, fill: Fill, at_ms: int) -> None:
 
 
 def _advance(tx: Transaction, fill: Fill, at_ms: int) -> None:
-    order = orders.by_id(tx, fill.client_order_id)
-    if order is None:
-        raise HaltTrading(f"order {fill.client_order_id} is not in the ledger: reconcile it with the venue")
-    total = sum((booked.quantity for booked in for_order(tx, fill.client_order_id)), Decimal(0))
-    if total > order.quantity:
-        raise HaltTrading(
-            f"order {order.client_order_id}: {total} filled of {order.quantity} ordered: reconcile it with the venue"
-        )
-    if order.state.terminal:
-        return
-    state = OrderState.FILLED if total == order.quantity else OrderState.PARTIALLY_FILLED
-    orders.transition(tx, order.client_order_id, state, f"fill {fill.venue_fill_id}", at_ms)
+    order = orders.require(tx, fill.client_order_id)
+    life = order_history.life(tx, order)  # with this fill, which is in the table by now
+    event = Event(EventKind.FILL, f"fill {fill.venue_fill_id}", fill.quantity)
+    before = replace(life, filled=life.filled - fill.quantity)
+    orders.append(tx, order, event, at_ms, before=before)
+    if not order.state.terminal:
+        cause = f"fill:{fill.venue}/{fill.account}:{fill.venue_fill_id}"
+        cash.release_surplus(tx, order, life.filled, cause, at_ms)
+
+
+def _position_after(
+    tx: Transaction, held: Position | None, fill: Fill, order: Order, currency: str
+) -> tuple[Position, int | None]:
+    """The position with the fill, and the time of its newest fill; None while its fills make no sense in order.
+
+    A sale may be reported before the purchase that it sold: until that comes, fills count as they arrive.
+    """
+    newest_ms = portfolio.last_filled_at_ms(tx, order.desk, order.strategy_id, order.symbol)
+    in_order = held is None or (newest_ms is not None and fill.filled_at_ms > newest_ms)
+    if not in_order:
+        booked = _of_position(tx, order)
+        try:
+            again = replay(((each, order.desk, order.strategy_id) for each in booked), currency)
+        except HaltTrading:
+            again = None
+        if again is not None:
+            return again, max(each.filled_at_ms for each in booked)
+    position, _ = apply_fill(held, fill, desk=order.desk, strategy_id=order.strategy_id, currency=currency)
+    return position, fill.filled_at_ms if in_order else None
+
+
+def _of_position(tx: Transaction, order: Order) -> list[Fill]:
+    rows = tx.query(
+        f"select {_COLUMNS} from fills where client_order_id in (select client_order_id from orders"
+        " where desk = :desk and strategy_id = :strategy_id and symbol = :symbol)",
+        {"desk": order.desk, "strategy_id": order.strategy_id, "symbol": order.symbol},
+    )
+    return [_fill(row) for row in rows]
 
 
 def _fill(row: dict[str, Any]) -> Fill:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
-from trading.errors import BadData, HaltTrading
-from trading.ledger.accounting import Equity, Posting, PostingKind, exact, mark, rounded
+from trading.ledger import transfers
+from trading.ledger.accounting import Equity, mark, rounded
 from trading.model.canonical import canonical_json
 from trading.model.interval import DAY_MS
 from trading.model.order import OrderState
 from trading.model.snapshot import Portfolio, Position
-from warehouse.ledger import audit, orders
+from warehouse.ledger import cash as cash_book
+from warehouse.ledger import orders
 from warehouse.ledger.backend import Transaction
 
 _POSITION = "desk, strategy_id, symbol, quantity, average_cost, opened_at_ms, realised_pnl"
 _PENDING = tuple(state for state in OrderState if not state.terminal)
+# An order found in *sending* was under way when its sender died: nobody knows more of it.
+_IN_DOUBT = (OrderState.SENDING, OrderState.UNKNOWN)
 
 
 def load(
@@ -48,9 +51,8 @@ def load(
         equity=marked.equity,
         equity_day_start=first[0]["equity"] if first else None,
         pending_symbols=tuple(sorted({order.symbol for order in pending})),
-        unknown_symbols=tuple(
-            sorted({order.symbol for order in pending if order.state is OrderState.UNKNOWN})
-        ),
+        unknown_symbols=tuple(sorted({order.symbol for order in pending if order.state in _IN_DOUBT})),
+        pending_buy_amount=cash_book.reserved(tx, currency),
     )
 
 
@@ -72,25 +74,32 @@ def position(tx: Transaction, desk: str, strategy_id: str, symbol: str) -> Posit
     return Position(**rows[0]) if rows else None
 
 
-def store_position(tx: Transaction, held: Position, at_ms: int) -> None:
+def last_filled_at_ms(tx: Transaction, desk: str, strategy_id: str, symbol: str) -> int | None:
+    """Time of the newest fill of a position; None when there is none, or its fills make no sense in order yet."""
+    rows = tx.query(
+        "select last_filled_at_ms from positions"
+        " where desk = :desk and strategy_id = :strategy_id and symbol = :symbol",
+        {"desk": desk, "strategy_id": strategy_id, "symbol": symbol},
+    )
+    return rows[0]["last_filled_at_ms"] if rows else None
+
+
+def store_position(tx: Transaction, held: Position, newest_fill_ms: int | None, at_ms: int) -> None:
     """Write a position in place of its former self; only booking a fill does this."""
     tx.execute(
-        f"insert into positions ({_POSITION}, updated_at_ms) values (:desk, :strategy_id, :symbol, :quantity,"
-        " :average_cost, :opened_at_ms, :realised_pnl, :updated_at_ms)"
+        f"insert into positions ({_POSITION}, last_filled_at_ms, updated_at_ms) values (:desk, :strategy_id,"
+        " :symbol, :quantity, :average_cost, :opened_at_ms, :realised_pnl, :newest_fill_ms, :updated_at_ms)"
         " on conflict (desk, strategy_id, symbol) do update set quantity = excluded.quantity,"
         " average_cost = excluded.average_cost, opened_at_ms = excluded.opened_at_ms,"
-        " realised_pnl = excluded.realised_pnl, updated_at_ms = excluded.updated_at_ms",
-        {**asdict(held), "updated_at_ms": at_ms},
+        " realised_pnl = excluded.realised_pnl, updated_at_ms = excluded.updated_at_ms,"
+        " last_filled_at_ms = excluded.last_filled_at_ms",
+        {**asdict(held), "newest_fill_ms": newest_fill_ms, "updated_at_ms": at_ms},
     )
 
 
 def cash(tx: Transaction, currency: str = "USDT") -> Decimal:
-    """The cash balance: the sum of all postings in the currency."""
-    rows = tx.query(
-        "select coalesce(sum(amount), 0) as balance from cash_postings where currency = :currency",
-        {"currency": currency},
-    )
-    return rounded(Decimal(rows[0]["balance"]))
+    """The cash balance in a currency, reserved or not, of all venues."""
+    return cash_book.total(tx, currency)
 
 
 def realised_pnl(tx: Transaction) -> Decimal:
@@ -99,20 +108,16 @@ def realised_pnl(tx: Transaction) -> Decimal:
     return rounded(Decimal(rows[0]["total"]))
 
 
-def post(tx: Transaction, movements: Iterable[Posting]) -> int:
-    """Store cash postings that are not stored yet; returns how many were new."""
-    return sum(
-        tx.execute(
-            "insert into cash_postings (posting_id, at_ms, kind, amount, currency, client_order_id, venue_fill_id)"
-            " values (:posting_id, :at_ms, :kind, :amount, :currency, :client_order_id, :venue_fill_id)"
-            " on conflict do nothing",
-            asdict(posting),
-        )
-        for posting in movements
-    )
-
-
-def deposit(tx: Transaction, posting_id: str, amount: Decimal, currency: str, at_ms: int) -> bool:
+def deposit(
+    tx: Transaction,
+    deposit_id: str,
+    amount: Decimal,
+    currency: str,
+    at_ms: int,
+    *,
+    venue: str = "paper",
+    account: str = "main",
+) -> bool:
     """Pay cash in (negative: out) under an id of the caller's; returns whether it was new.
 
     Raises
@@ -122,21 +127,7 @@ def deposit(tx: Transaction, posting_id: str, amount: Decimal, currency: str, at
     HaltTrading
         If the id was used for another amount or currency.
     """
-    if amount == 0:
-        raise BadData(f"deposit {posting_id}: amount is 0")
-    posting = Posting(posting_id, at_ms, PostingKind.DEPOSIT, exact("deposit amount", amount), currency)
-    if post(tx, [posting]):
-        audit.append(tx, "deposit", posting_id, {"amount": amount, "currency": currency}, at_ms)
-        return True
-    booked = tx.query(
-        "select amount, currency from cash_postings where posting_id = :id", {"id": posting_id}
-    )[0]
-    if (booked["amount"], booked["currency"]) != (posting.amount, currency):
-        raise HaltTrading(
-            f"deposit {posting_id} was booked as {booked['amount'].normalize():f} {booked['currency']}, "
-            f"now it says {amount} {currency}: use a new id for a new deposit"
-        )
-    return False
+    return cash_book.post_once(tx, transfers.deposit(deposit_id, venue, account, amount, currency, at_ms))
 
 
 def record_equity(tx: Transaction, tick_id: str, at_ms: int, marked: Equity) -> bool:

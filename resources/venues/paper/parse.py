@@ -9,17 +9,23 @@ from typing import Any
 
 from trading.errors import BadData
 from trading.model.canonical import canonical_json
-from trading.model.order import Fill, Order, OrderState, Side
+from trading.model.order import Fill, Order, OrderRole, OrderState, OrderType, Side
 
 #: What our own bookkeeping says of an order; the venue neither sees nor compares it.
-_OURS = ("state", "created_at_ms")
-_DECIMALS = ("quantity", "reference_price", "price", "fee")
+_OURS = ("state", "created_at_ms", "signature", "sending_at_ms")
+_DECIMALS = ("quantity", "reference_price", "price", "fee", "limit_price", "stop_price")
+_DEFAULTS = {field.name: field.default for field in dataclasses.fields(Order)}
 
 
 def order_content(order: Order) -> str:
-    """The order as sent: two submits are the same order when their contents are equal."""
+    """The order as sent: two submits are the same order when their contents are equal.
+
+    What stands at its default is left out, so that a book keeps its meaning when orders learn something new.
+    """
     fields = dataclasses.asdict(order)
-    return canonical_json({name: value for name, value in fields.items() if name not in _OURS})
+    return canonical_json(
+        {name: value for name, value in fields.items() if name not in _OURS and value != _DEFAULTS[name]}
+    )
 
 
 def read_order(content: str, state: str, accepted_at_ms: int) -> Order:
@@ -42,9 +48,12 @@ def _fields(content: str, what: str) -> dict[str, Any]:
     try:
         fields: dict[str, Any] = json.loads(content)
         for name in _DECIMALS:
-            if name in fields:
+            if fields.get(name) is not None:
                 fields[name] = Decimal(fields[name])
         fields["side"] = Side(fields["side"])
+        for name, enum in (("order_type", OrderType), ("role", OrderRole)):
+            if name in fields:
+                fields[name] = enum(fields[name])
     except (ValueError, ArithmeticError, KeyError, TypeError) as error:
         raise BadData(
             f"paper book: a stored {what} cannot be read ({error!r}): {content[:200]}; restore the ledger"

@@ -21,7 +21,7 @@ from trading.execution.filters import broken_filters
 from trading.execution.matching import match
 from trading.model.instrument import Instrument
 from trading.model.interval import MINUTE_MS
-from trading.model.order import Order, OrderState
+from trading.model.order import Order, OrderState, OrderType
 from trading.ports import Clock, OrderReport
 from warehouse.ledger.backend import Ledger, Transaction
 
@@ -45,6 +45,7 @@ class PaperVenue:
     """
 
     name = "paper"
+    absence_proven_after_ms = 0
 
     def __init__(
         self,
@@ -107,6 +108,8 @@ class PaperVenue:
         """Why the venue would not take the order; empty when it would."""
         if order.venue != self.name:
             return f"order is for venue {order.venue!r}, this is {self.name!r}"
+        if order.order_type is not OrderType.MARKET:
+            return f"order type {order.order_type.value!r}: the paper venue fills market orders only"
         instrument = self._instruments.get(order.symbol)
         if instrument is None:
             return f"unknown symbol {order.symbol!r}"

@@ -1,5 +1,6 @@
 """The paper venue: accepts once, fills from later bars only, and survives being killed anywhere."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,11 +14,12 @@ from typing import Any
 import polars as pl
 import pytest
 
+from resources.venues.paper.parse import order_content, read_order
 from resources.venues.paper.resource import PaperVenue
 from tests.trading_scenario import CLOSE_MS, bars, instrument, order
 from trading.costs.model import CostModel
 from trading.errors import BadData, FixConfiguration, RetryLater
-from trading.model.order import Order, OrderState, Side
+from trading.model.order import Order, OrderRole, OrderState, OrderType, Side
 from trading.ports import Venue
 from warehouse.ledger.backend import Ledger, Transaction, open_ledger
 
@@ -139,6 +141,7 @@ def test_cancel_takes_what_is_left_after_matching(ledger: Ledger) -> None:
         ({"quantity": Decimal("0.05")}, "min_notional"),
         ({"quantity": Decimal(0)}, "not above 0"),
         ({"venue": "binance"}, "order is for venue 'binance'"),
+        ({"order_type": OrderType.LIMIT, "limit_price": Decimal(99)}, "order type 'limit'"),
     ],
 )
 def test_filters_are_enforced_at_the_venue_too(ledger: Ledger, changes: dict, reason: str) -> None:
@@ -276,6 +279,31 @@ def test_a_damaged_book_is_named(ledger: Ledger) -> None:
         transaction.execute("update paper_orders set content = '{}' where client_order_id = 'tm-0'")
     with pytest.raises(BadData, match="a stored order cannot be read"):
         venue.lookup("tm-0")
+
+
+def test_what_an_earlier_release_booked_is_still_the_same_order(ledger: Ledger) -> None:
+    """Orders have learnt new fields since: at their defaults they are no part of what was sent."""
+    venue = paper(ledger, Market())
+    first = venue.submit(order())
+    with ledger.read() as transaction:
+        (row,) = transaction.query("select content from paper_orders")
+    known = ("client_order_id", "decision_id", "tick_id", "venue", "desk", "strategy_id", "symbol", "side")
+    amounts = ("quantity", "reference_price", "not_before_ms")
+    assert sorted(json.loads(row["content"])) == sorted(known + amounts)
+    assert venue.submit(replace(order(), signature="s", sending_at_ms=5)) == first
+
+
+def test_every_field_of_an_order_survives_the_book(ledger: Ledger) -> None:
+    linked = order(
+        order_type=OrderType.STOP,
+        stop_price=Decimal("90.5"),
+        reduce_only=True,
+        role=OrderRole.STOP,
+        parent_id="tm-9",
+        account="second",
+    )
+    content = order_content(linked)
+    assert read_order(content, "open", linked.created_at_ms) == replace(linked, state=OrderState.OPEN)
 
 
 def test_exact_amounts_survive_the_book(ledger: Ledger) -> None:

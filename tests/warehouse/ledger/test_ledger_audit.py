@@ -137,8 +137,8 @@ def test_eight_processes_write_at_once_and_nothing_is_lost(ledger: Ledger, ledge
         _, said = writer.communicate()
         assert writer.returncode == 0, said
     with ledger.read() as tx:
-        ids = {row["posting_id"] for row in tx.query("select posting_id from cash_postings")}
+        ids = {row["transfer_id"] for row in tx.query("select transfer_id from transfers")}
         assert tx.query("select value from controls where name = 'balance'") == [{"value": "3.2"}]
-    assert ids == {f"{n}-{number}" for n in range(8) for number in range(4)}
+    assert ids == {f"deposit:{n}-{number}" for n in range(8) for number in range(4)}
     report = audit.verify(ledger)
     assert (report.intact, report.records) == (True, 32)

@@ -22,6 +22,7 @@ S = OrderState
 
 def commit(ledger: Ledger, *given: int, **of: str) -> None:
     with ledger.transaction() as tx:
+        portfolio.deposit(tx, "start", D(1000), "USDT", T0)
         orders.commit_intents(
             tx, [decision(n) for n in given], [verdict(n) for n in given], [order(n, **of) for n in given], T0
         )
@@ -140,7 +141,6 @@ def test_a_fill_is_booked_once_with_everything_it_moves(ledger: Ledger) -> None:
         fills.record(tx, part, bought, T0)
     send(ledger, bought.client_order_id)
     with ledger.transaction() as tx:
-        assert portfolio.deposit(tx, "start", D(1000), "USDT", T0)
         assert fills.record(tx, part, bought, T0 + 3)
         assert orders.by_id(tx, bought.client_order_id).state is S.PARTIALLY_FILLED
         assert not fills.record(tx, part, bought, T0 + 9)
@@ -194,6 +194,7 @@ def test_a_late_fill_is_booked_and_the_end_state_stays(ledger: Ledger) -> None:
 def test_a_sale_realises_and_the_closed_position_keeps_it(ledger: Ledger) -> None:
     sold = order(2, side=Side.SELL, symbol="S1USDT")
     with ledger.transaction() as tx:
+        portfolio.deposit(tx, "start", D(1000), "USDT", T0)
         orders.commit_intents(tx, [], [], [order(1), sold], T0)
         for each, price in ((order(1), "2"), (sold, "3")):
             orders.transition(tx, each.client_order_id, S.SENDING, "sent", T0)
@@ -201,20 +202,19 @@ def test_a_sale_realises_and_the_closed_position_keeps_it(ledger: Ledger) -> Non
         assert portfolio.positions(tx) == ()
         closed = portfolio.position(tx, "fork", "main", "S1USDT")
         assert closed.quantity == 0
-        assert closed.realised_pnl == portfolio.realised_pnl(tx) == portfolio.cash(tx) == D("9.96")
+        assert closed.realised_pnl == portfolio.realised_pnl(tx) == portfolio.cash(tx) - 1000 == D("9.96")
 
 
 def test_the_portfolio_of_a_tick(ledger: Ledger) -> None:
     commit(ledger, 1, 2, 3)
     with ledger.transaction() as tx:
-        portfolio.deposit(tx, "start", D(500), "USDT", T0)
         for number in (1, 2):
             orders.transition(tx, f"tm-000{number}order", S.SENDING, "sent", T0)
         orders.transition(tx, "tm-0002order", S.UNKNOWN, "timeout", T0)
         fills.record(tx, fill(order(1)), order(1), T0)
         day = T0 // DAY_MS * DAY_MS
         loaded = portfolio.load(tx, {"S1USDT": 2.5}, day)
-        assert (loaded.cash, loaded.equity, loaded.equity_day_start) == (D("479.98"), D("504.98"), None)
+        assert (loaded.cash, loaded.equity, loaded.equity_day_start) == (D("979.98"), D("1004.98"), None)
         assert loaded.pending_symbols == ("S2USDT", "S3USDT")
         assert loaded.unknown_symbols == ("S2USDT",)
         for tick, at, cash in (
@@ -226,7 +226,7 @@ def test_the_portfolio_of_a_tick(ledger: Ledger) -> None:
             assert portfolio.record_equity(tx, tick, at, mark([], D(cash), {}))
         assert not portfolio.record_equity(tx, "first", day, mark([], D(77), {}))
         assert portfolio.load(tx, {}, day).equity_day_start == 2
-        assert portfolio.load(tx, {}, day).equity == D("479.98") + D("20.02"), "unpriced counts at cost"
+        assert portfolio.load(tx, {}, day).equity == D("979.98") + D("20.02"), "unpriced counts at cost"
         assert [row["tick_id"] for row in portfolio.equity_curve(tx, day)] == ["first", "late", "next"]
 
 
