@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Sequence
 from datetime import date
 from functools import cached_property, lru_cache
@@ -54,6 +55,8 @@ from warehouse.ledger.backend import Ledger, open_ledger
 if TYPE_CHECKING:
     from resources.market_data.coinbase.source import CoinbaseMarketData
 
+#: Seconds between two progress lines of a download.
+_PROGRESS_SECONDS = 5.0
 #: Environment variable that holds the Slack token.
 _SLACK_TOKEN = "TIDEMILL_SLACK_TOKEN"  # noqa: S105 - the name, not the token
 
@@ -209,8 +212,13 @@ class Platform:
             return
         symbols = sorted({symbol for day in days for symbol in self.universe(day)["symbol"]})
 
+        told = time.monotonic()
+
         def report(text: str, done: int, total: int) -> None:
-            say(f"{text}: {done} of {total} files")
+            nonlocal told
+            if time.monotonic() - told > _PROGRESS_SECONDS:
+                told = time.monotonic()
+                say(f"{done} of {total} files, newest {text}")
 
         self.market.prefetch(symbols, start_ms(days[0]), end_ms(days[-1]), report=report)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import accumulate
+
 import polars as pl
 
 from resources.market_data.archive.layout import ArchiveFile
@@ -60,6 +63,37 @@ def read_klines(text: bytes, file: ArchiveFile, series: Series) -> pl.DataFrame:
         time = rows["open_time"].filter(outside).cast(TIMESTAMP)[0]
         raise BadData(f"{file.name} has {outside.sum()} rows of another day, first {time}")
     return rows if rows["open_time"].is_sorted() else rows.sort("open_time", maintain_order=True)
+
+
+def read_together(
+    texts: Sequence[bytes], files: Sequence[ArchiveFile], series: Series
+) -> list[pl.DataFrame] | None:
+    """The klines of many files of one day at once: fifty small reads cost five times as much as one.
+
+    Returns
+    -------
+    list of polars.DataFrame
+        What `read_klines` gives for each file; None when any of them needs a look of its own.
+
+    Raises
+    ------
+    BadData
+        If a file's header names other columns.
+    """
+    whole = []
+    for text, file in zip(texts, files, strict=True):
+        body = text.partition(b"\n")[2] if has_header(text, _HEADER, file) else text
+        whole.append(body if body.endswith(b"\n") else body + b"\n")
+    rows = _typed(b"".join(whole), series, header=False)
+    if rows is None or not _sound(rows, series):
+        return None
+    ends = list(accumulate(text.count(b"\n") for text in whole))
+    parts = [rows.slice(begin, end - begin) for begin, end in zip([0, *ends], ends, strict=False)]
+    first_ms, until_ms = start_ms(files[0].first_day), end_ms(files[0].last_day)
+    inside = rows["open_time"].is_between(first_ms, until_ms, closed="left").all()
+    if ends[-1] != rows.height or not inside or not all(part["open_time"].is_sorted() for part in parts):
+        return None
+    return parts
 
 
 def finish(rows: pl.DataFrame, symbols: pl.Series, source: str, series: Series) -> pl.DataFrame:

@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from datetime import date, timedelta
 from itertools import groupby
 
 import numpy as np
 import polars as pl
 
+from resources.market_data.archive.arrivals import Arrivals, Batch
 from resources.market_data.archive.download import Choice, Downloader, Report
-from resources.market_data.archive.kline_csv import finish
+from resources.market_data.archive.kline_csv import finish, read_together
 from resources.market_data.archive.layout import ArchiveFile, kline_day, kline_month
 from resources.market_data.archive.parsed import ParsedFiles
 from resources.market_data.archive.shelf import Held, Shelf
+from resources.market_data.archive.zips import csv_inside
 from resources.market_data.columns import empty
 from resources.market_data.parallel import each
+from trading.errors import BadData
 from trading.model.days import end_ms
 from trading.model.series import Series
 from warehouse.datasets.certificates import KLINE_SOURCES
 
 #: From so many days of a month on, its one file costs less than theirs.
 _DAYS_WORTH_A_MONTH = 10
+#: Days that are fetched together where each comes for itself.
+_DAYS_OF_A_BATCH = 5
+#: From so many files of a day on, they are read as one.
+_WORTH_READING_TOGETHER = 4
+#: Symbols, days and series that klines are asked for, and what the files answer.
+_Question = tuple[tuple[str, ...], tuple[date, ...], Series]
+_Answer = tuple[pl.DataFrame, dict[date, list[str]]]
 
 
 class KlineFiles:
@@ -40,6 +52,9 @@ class KlineFiles:
         self._downloader = downloader
         self._parsed = ParsedFiles(parsed_bytes)
         self._source = source
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix=f"{source}-ahead")
+        self._arrivals = Arrivals()
+        self._ahead: tuple[_Question, Future[_Answer]] | None = None
 
     def fetch(
         self,
@@ -53,18 +68,65 @@ class KlineFiles:
 
         Months of which a third is wanted come as one file, other days each for itself.
         """
-        over = [day for day in days if end_ms(day) <= now_ms]
-        choices = [
-            choice
-            for symbol in symbols
-            for _, month in groupby(over, key=lambda day: (day.year, day.month))
-            for choice in self._choices(symbol, list(month), now_ms, series)
-        ]
+        for day in days:
+            with suppress(BadData):  # the fetch below says it of the symbols that are asked for
+                self._arrivals.wait((series, day))
+        choices = [choice for part in self._parts(symbols, days, now_ms, series) for choice in part[1]]
         self._downloader.fetch(choices, report)
 
-    def read(
-        self, symbols: Sequence[str], days: Sequence[date], series: Series
-    ) -> tuple[pl.DataFrame, dict[date, list[str]]]:
+    def fetch_ahead(
+        self,
+        symbols: Sequence[str],
+        days: Sequence[date],
+        now_ms: int,
+        series: Series,
+        report: Report | None = None,
+    ) -> None:
+        """Begin to fetch what will be read day after day; the reader waits for no more than it needs."""
+        parts = self._parts(symbols, days, now_ms, series)
+        total, before = sum(len(choices) for _, choices in parts), 0
+        batches = []
+        for part_days, choices in parts:
+            batches.append(self._batch(part_days, choices, series, report, before, total))
+            before += len(choices)
+        self._arrivals.begin(batches)
+
+    def _batch(
+        self,
+        days: Sequence[date],
+        choices: Sequence[Choice],
+        series: Series,
+        report: Report | None,
+        before: int,
+        total: int,
+    ) -> Batch:
+        def told(text: str, done: int, of: int) -> None:
+            if report is not None:
+                report(text, before + done, total + of - len(choices))
+
+        def work() -> None:
+            with suppress(BadData):  # one bad file does not keep the days after it
+                self._downloader.fetch(choices, told)
+
+        return Batch([(series, day) for day in days], work)
+
+    def _parts(
+        self, symbols: Sequence[str], days: Sequence[date], now_ms: int, series: Series
+    ) -> list[tuple[list[date], list[Choice]]]:
+        """Days that are over, in the order of reading, with the files to fetch for them."""
+        over = [day for day in days if end_ms(day) <= now_ms]
+        parts = []
+        for _, month in groupby(over, key=lambda day: (day.year, day.month)):
+            of_month = list(month)
+            whole = self._comes_whole(of_month, now_ms, series)
+            step = len(of_month) if whole else _DAYS_OF_A_BATCH
+            for first in range(0, len(of_month), step):
+                part = of_month[first : first + step]
+                choices = [c for symbol in symbols for c in self._choices(symbol, part, series, whole=whole)]
+                parts.append((part, choices))
+        return parts
+
+    def read(self, symbols: Sequence[str], days: Sequence[date], series: Series) -> _Answer:
         """Klines of the days that are on the shelf, sorted, and by day the symbols that are not.
 
         Parameters
@@ -72,13 +134,31 @@ class KlineFiles:
         symbols, days
             Sorted, each once.
         """
+        question = (tuple(symbols), tuple(days), series)
+        asked, ahead = self._ahead or (None, None)
+        self._ahead = None
+        answer = ahead.result() if ahead is not None and asked == question else self._read(*question)
+        following = days[-1] + timedelta(days=1)
+        if len(days) == 1 and self._arrivals.expects((series, following)):
+            next_question = (question[0], (following,), series)
+            self._ahead = next_question, self._reader.submit(self._read_arrived, *next_question)
+        return answer
+
+    def _read_arrived(self, symbols: tuple[str, ...], days: tuple[date, ...], series: Series) -> _Answer:
+        self._arrivals.wait((series, days[0]))
+        return self._read(symbols, days, series)
+
+    def _read(self, symbols: tuple[str, ...], days: tuple[date, ...], series: Series) -> _Answer:
         wanted = [(symbol, day) for symbol in symbols for day in days]
+        files = [self._file(*item, series) for item in wanted]
+        parts = self._together(wanted, files, series) if len(days) == 1 else None
+        if parts is None:
 
-        def rows(item: tuple[str, date]) -> pl.DataFrame | None:
-            found = self._file(*item, series)
-            return None if found is None else self._parsed.day(*found, series, item[1])
+            def rows(place: int) -> pl.DataFrame | None:
+                found = files[place]
+                return None if found is None else self._parsed.day(*found, series, wanted[place][1])
 
-        parts = each(rows, wanted, threads=pl.thread_pool_size(), name=self._source)
+            parts = each(rows, range(len(wanted)), threads=pl.thread_pool_size(), name=self._source)
         absent: dict[date, list[str]] = {}
         for (symbol, day), part in zip(wanted, parts, strict=True):
             if part is None:
@@ -101,11 +181,45 @@ class KlineFiles:
         ]
         return pl.DataFrame(rows, schema=KLINE_SOURCES.schema, orient="row")
 
-    def _choices(self, symbol: str, days: list[date], now_ms: int, series: Series) -> list[Choice]:
-        """What to fetch for days of one month."""
+    def _together(
+        self,
+        wanted: Sequence[tuple[str, date]],
+        files: Sequence[tuple[ArchiveFile, Held] | None],
+        series: Series,
+    ) -> list[pl.DataFrame | None] | None:
+        """The parts of one day, its daily files read together; None when that does not go."""
+        daily = [found for found in files if found is not None and found[0].first_day == found[0].last_day]
+        if len(daily) < _WORTH_READING_TOGETHER:
+            return None
+
+        def text(found: tuple[ArchiveFile, Held]) -> bytes:
+            return csv_inside(found[1].path.read_bytes(), found[0])
+
+        texts = each(text, daily, threads=pl.thread_pool_size(), name=self._source)
+        parts = read_together(texts, [file for file, _ in daily], series)
+        if parts is None:
+            return None
+        read = {file: part for (file, _), part in zip(daily, parts, strict=True)}
+        return [
+            None
+            if found is None
+            else read[found[0]]
+            if found[0] in read
+            else self._parsed.day(*found, series, day)
+            for found, (_, day) in zip(files, wanted, strict=True)
+        ]
+
+    @staticmethod
+    def _comes_whole(days: Sequence[date], now_ms: int, series: Series) -> bool:
+        """Whether so many days of one month are worth its one file, and it may be out."""
+        last_day = kline_month(series, "", days[0]).last_day
+        return len(days) >= _DAYS_WORTH_A_MONTH and end_ms(last_day) <= now_ms
+
+    def _choices(self, symbol: str, days: list[date], series: Series, *, whole: bool) -> list[Choice]:
+        """What to fetch for days of one month, from its one file or day by day."""
         month = kline_month(series, symbol, days[0])
         daily = tuple(kline_day(series, symbol, day) for day in days)
-        if len(days) >= _DAYS_WORTH_A_MONTH and end_ms(month.last_day) <= now_ms:
+        if whole:
             return [Choice(month, otherwise=daily)]
         return [] if self._shelf.held(month) else [Choice(file) for file in daily]
 

@@ -53,6 +53,7 @@ class ArchiveMarketData:
             shelf, downloader, source=self.name, parsed_bytes=settings.parsed_megabytes * 1024 * 1024
         )
         self._futures = FuturesFiles(shelf, downloader, source=self.name)
+        self._seen_ms = 0
 
     def now_ms(self) -> int:
         """The venue's server time."""
@@ -82,7 +83,7 @@ class ArchiveMarketData:
         RetryLater
             If the archive cannot be reached.
         """
-        now_ms = self.now_ms()
+        now_ms = self._time_after(end_ms)
         closed_ms = min(end_ms, now_ms // MINUTE_MS * MINUTE_MS)
         names, days = sorted(set(symbols)), _days(start_ms, closed_ms)
         self._klines.fetch(names, days, now_ms, series)
@@ -102,20 +103,20 @@ class ArchiveMarketData:
         series: Series = Series.SPOT,
         report: Report | None = None,
     ) -> None:
-        """Download what `klines` will read of the range: months where much of one is wanted, days otherwise.
+        """Begin to download what `klines` will read of the range, day after day.
 
-        A bad file is left for `klines` to refuse.
+        Months come whole where much of one is wanted. The download goes on in the background, and
+        `klines` waits for the files of its days only; what fails, fails there.
         """
         now_ms = self.now_ms()
         days = _days(start_ms, min(end_ms, now_ms))
-        with suppress(BadData):
-            self._klines.fetch(sorted(set(symbols)), days, now_ms, series, report)
+        self._klines.fetch_ahead(sorted(set(symbols)), days, now_ms, series, report)
 
     def evidence(
         self, symbols: Sequence[str], start_ms: int, end_ms: int, series: Series = Series.SPOT
     ) -> pl.DataFrame:
         """The zips that `klines` reads of the days, with the checksums that they were verified against."""
-        now_ms = self.now_ms()
+        now_ms = self._time_after(end_ms)
         names, days = sorted(set(symbols)), _days(start_ms, min(end_ms, now_ms))
         with suppress(BadData):
             self._klines.fetch(names, days, now_ms, series)
@@ -152,6 +153,12 @@ class ArchiveMarketData:
         rows = joined([archived, *rest], OPEN_INTEREST)
         rows = rows.unique(OPEN_INTEREST.key, keep="first", maintain_order=True)
         return between(rows, "time", start_ms, end_ms)
+
+    def _time_after(self, moment_ms: int) -> int:
+        """The venue's time, asked for only while it is not known to be past a moment."""
+        if self._seen_ms < moment_ms:
+            self._seen_ms = self.now_ms()
+        return self._seen_ms
 
     def close(self) -> None:
         """Close the connections."""

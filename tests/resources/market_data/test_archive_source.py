@@ -108,6 +108,7 @@ def test_months_come_as_months_and_a_few_days_as_days(
 ) -> None:
     told: list[tuple[str, int, int]] = []
     source.prefetch(SYMBOLS, start_ms(FIRST), end_ms(LAST), report=lambda *progress: told.append(progress))
+    source.evidence(SYMBOLS, start_ms(FIRST), end_ms(LAST))  # waits for all that is on its way
     expected = {
         f"{symbol}-1m-{part}.zip"
         for symbol in SYMBOLS
