@@ -99,22 +99,21 @@ def find_gaps(
     start, end = day_bounds_ms(day, closed_before_ms)
     if end <= start or instruments.is_empty():
         return pl.DataFrame(schema=_SCHEMA)
-    present = (
-        klines.lazy()
-        .select("symbol", pl.col("open_time").dt.epoch("ms").alias("ms"), "volume")
-        .filter(pl.col("ms").is_between(start, end, closed="left"))
-        .unique(["symbol", "ms"])
+    present = klines.select("symbol", pl.col("open_time").dt.epoch("ms").alias("ms"), "volume").filter(
+        pl.col("ms").is_between(start, end, closed="left")
     )
-    minutes = pl.LazyFrame({"ms": pl.int_range(start, end, MINUTE_MS, dtype=pl.Int64, eager=True)})
-    missing = (
-        _expected(instruments)
-        .lazy()
-        .join(minutes, how="cross")
-        .join(present, on=["symbol", "ms"], how="anti")
-    ).collect()
+    counts = present.group_by("symbol").agg(pl.col("ms").n_unique().alias("minutes"))
+    # Most symbols of most days are whole: only the others are looked at minute by minute.
+    whole = counts.filter(pl.col("minutes") == (end - start) // MINUTE_MS)
+    broken = _expected(instruments).join(whole, on="symbol", how="anti")
+    if broken.is_empty():
+        return pl.DataFrame(schema=_SCHEMA)
+    minutes = pl.DataFrame({"ms": pl.int_range(start, end, MINUTE_MS, dtype=pl.Int64, eager=True)})
+    missing = broken.join(minutes, how="cross").join(present, on=["symbol", "ms"], how="anti")
     if missing.is_empty():
         return pl.DataFrame(schema=_SCHEMA)
-    return _runs(_classified(missing, present.collect(), instruments.height, evidence or GapEvidence()))
+    distinct = present.unique(["symbol", "ms"])
+    return _runs(_classified(missing, distinct, instruments.height, evidence or GapEvidence()))
 
 
 def expected_minutes(instruments: pl.DataFrame, day: date, closed_before_ms: int) -> pl.DataFrame:
