@@ -138,8 +138,7 @@ class KlineFiles:
         asked, ahead = self._ahead or (None, None)
         self._ahead = None
         answer = ahead.result() if ahead is not None and asked == question else self._read(*question)
-        following = days[-1] + timedelta(days=1)
-        if len(days) == 1 and self._arrivals.expects((series, following)):
+        if len(days) == 1 and self._arrivals.expects((series, following := days[0] + timedelta(days=1))):
             next_question = (question[0], (following,), series)
             self._ahead = next_question, self._reader.submit(self._read_arrived, *next_question)
         return answer

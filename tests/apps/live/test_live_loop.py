@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -111,19 +111,28 @@ def test_closes_that_were_missed_are_caught_up_with(live_home: Home, exchange: E
     assert bars_of(live_home, "15m", NEXT_DAY) == 4 * 2
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Interrupts work: a shell starts background jobs with them ignored, and Python leaves it at that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_lets_the_bar_at_work_end(live_home: Home, exchange: EmbeddedSandbox) -> None:
     done: list[BarOutcome] = []
 
     def begin() -> None:
         exchange.clock.set(at("23:45") + 90_000)
         for _ in range(600):  # until the bar is at work
-            if partition(live_home, "kline_gaps", OPEN_DAY).stat().st_mtime_ns > before:
+            if partition(live_home, "klines", OPEN_DAY).stat().st_mtime_ns > before:
                 break
             time.sleep(0.02)
         os.kill(os.getpid(), signal.SIGINT)
 
     exchange.clock.set(at("23:45") - 1_000)
-    before = partition(live_home, "kline_gaps", OPEN_DAY).stat().st_mtime_ns
+    before = partition(live_home, "klines", OPEN_DAY).stat().st_mtime_ns
     with live_home.entered() as platform:
         with pytest.raises(KeyboardInterrupt):
             run(lambda: run_live(done.append), begin)
