@@ -54,7 +54,7 @@ KLINE_REVISIONS = Dataset(
 
 KLINE_VERSIONS = Dataset(
     name="kline_versions",
-    description="What a partition of klines was over time: every final version, and the newest provisional one.",
+    description="What a partition of klines was over time: every final version, and the provisional one that the first corrected.",
     columns=(
         Column("version", pl.Int64, "", "1 is the first version stored", False, 1),
         Column("stored_at", TIMESTAMP, "UTC", "When it was stored, by the market's clock"),
