@@ -10,8 +10,9 @@ from typing import Protocol
 
 import polars as pl
 
+from trading.model.account import CashMove, VenueBalance, VenueFill, VenueOrder, VenuePosition
 from trading.model.instrument import Instrument
-from trading.model.order import Fill, Order, OrderState
+from trading.model.order import Fill, Order, OrderState, Side
 from trading.model.series import Market, Series
 
 
@@ -146,6 +147,71 @@ class Venue(Protocol):
 
     def cancel(self, client_order_id: str) -> OrderReport:
         """Cancel what is left of an order; a terminal order stays as it is."""
+        ...
+
+
+class Account(Protocol):
+    """What reconciliation and the guard ask of a venue: the account as it stands there, ours or not.
+
+    Methods raise `RetryLater` or `HaltTrading`; an empty answer means that the venue said there is nothing.
+
+    Attributes
+    ----------
+    name
+        The venue's, as in ``Order.venue``.
+    derivatives
+        Whether the account holds positions (else only balances).
+    """
+
+    name: str
+    derivatives: bool
+
+    def now_ms(self) -> int:
+        """The venue's clock."""
+        ...
+
+    def open_orders(self) -> list[VenueOrder]:
+        """Every order at work, conditional ones included, of every symbol."""
+        ...
+
+    def fills(self, symbols: Sequence[str], since_ms: int) -> list[VenueFill]:
+        """Every execution of the symbols from a moment on, oldest first."""
+        ...
+
+    def balances(self) -> list[VenueBalance]:
+        """Every currency with anything in it."""
+        ...
+
+    def positions(self) -> list[VenuePosition]:
+        """Every open derivative position; none on a spot account."""
+        ...
+
+    def cash_moves(self, since_ms: int) -> list[CashMove]:
+        """Movements of cash from a moment on, oldest first."""
+        ...
+
+    def cancel_order(self, order: VenueOrder) -> None:
+        """Cancel an order, ours or not; one that has ended already is no error."""
+        ...
+
+    def reduce(self, symbol: str, side: Side, quantity: Decimal, client_order_id: str) -> None:
+        """Send a market order that can only make a holding smaller. Raises `UnknownOutcome` in doubt."""
+        ...
+
+    def protect(
+        self, symbol: str, side: Side, quantity: Decimal, stop_price: Decimal, client_order_id: str
+    ) -> None:
+        """Send a stop order that can only make a holding smaller. Raises `UnknownOutcome` in doubt."""
+        ...
+
+    def count_down(self, symbols: Sequence[str], milliseconds: int) -> bool:
+        """Have the venue cancel the symbols' orders unless called again in time (0: never mind).
+
+        Returns
+        -------
+        bool
+            False where the venue offers no such timer.
+        """
         ...
 
 
