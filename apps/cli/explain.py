@@ -30,7 +30,13 @@ def explain(
     platform = open_platform()
     settings = platform.settings
     with platform.ledger.read() as tx:
-        story = tell(tx, order_or_decision.strip(), settings.paper.costs, settings.universe.quote)
+        story = tell(
+            tx,
+            platform.lake.store,
+            order_or_decision.strip(),
+            settings.paper.costs,
+            settings.universe.quote,
+        )
     if as_json:
         print_json(story)
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
 from decimal import Decimal
@@ -12,11 +11,13 @@ from trading.errors import BadData
 from trading.execution.explain import counterfactual
 from trading.model.decision import Action, Decision, Outcome, Verdict, VerdictKind
 from trading.model.order import Fill, Order, Side
+from warehouse.lake import snapshots as snapshot_files
 from warehouse.ledger import audit, decisions, fills, orders, snapshots
 from warehouse.ledger.backend import Transaction
 
 if TYPE_CHECKING:
     from trading.costs.model import CostModel
+    from warehouse.lake.store import ObjectStore
     from warehouse.ledger.orders import OrderEvent
 
 _SHOWN = 12
@@ -75,7 +76,7 @@ class Story:
     audit_records: tuple[int, ...]
 
 
-def tell(tx: Transaction, id_prefix: str, costs: CostModel, quote: str) -> Story:
+def tell(tx: Transaction, store: ObjectStore, id_prefix: str, costs: CostModel, quote: str) -> Story:
     """The story of the decision or order whose id starts so.
 
     Raises
@@ -91,16 +92,15 @@ def tell(tx: Transaction, id_prefix: str, costs: CostModel, quote: str) -> Story
         )
     verdict = decisions.verdict(tx, decision_id)
     placed = tuple(_order_story(tx, order, costs, quote) for order in orders.for_decision(tx, decision_id))
-    content = snapshots.load(tx, decision.tick_id)
-    snapshot = json.loads(content) if content else {}
+    record = snapshots.load(tx, decision.tick_id)
     subjects = [decision_id, *(item.order.client_order_id for item in placed)]
     return Story(
         decision=decision,
         verdict=verdict,
         would_have_traded=_counterfactual(decision, verdict),
         orders=placed,
-        taken_at_ms=snapshot.get("taken_at_ms"),
-        sources=snapshot.get("sources", {}),
+        taken_at_ms=None if record is None else record.taken_at_ms,
+        sources={} if record is None else dict(snapshot_files.read(store, record).sources),
         audit_records=tuple(
             record.sequence for subject in subjects for record in audit.for_subject(tx, subject)
         ),

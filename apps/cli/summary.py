@@ -22,12 +22,14 @@ from apps.cli.summary_market import (
 from trading.model.days import end_ms
 from trading.model.decision import Action, Decision, Outcome, Verdict
 from trading.model.order import Fill, Order
+from warehouse.lake import snapshots as snapshot_files
 from warehouse.ledger import decisions, fills, orders, snapshots
 
 if TYPE_CHECKING:
     from pipelines.outcome import CheckLine, DailyOutcome, RunLine
     from resources.platform import Platform
     from trading.ledger.chain import ChainReport
+    from warehouse.lake.store import ObjectStore
     from warehouse.ledger.backend import Transaction
 
 _CANDIDATES = 8
@@ -126,7 +128,7 @@ def summarise(platform: Platform, outcome: DailyOutcome) -> DailySummary:
         verdicts = {} if tick is None else decisions.verdicts_for_tick(tx, tick)
         placed = [] if tick is None else orders.for_tick(tx, tick)
         done = [fill for order in placed for fill in fills.for_order(tx, order.client_order_id)]
-        account = None if tick is None else _account(tx, tick)
+        account = None if tick is None else _account(tx, lake.store, tick)
     fired = [_fired(decision, verdicts.get(decision.decision_id)) for decision in decided if _acts(decision)]
     return DailySummary(
         day=day,
@@ -221,14 +223,12 @@ def _fired(decision: Decision, verdict: Verdict | None) -> Fired:
     )
 
 
-def _account(tx: Transaction, tick_id: str) -> Account | None:
-    from trading.model.snapshot_codec import from_json
-
+def _account(tx: Transaction, store: ObjectStore, tick_id: str) -> Account | None:
     rows = tx.query("select * from equity where tick_id = :tick_id", {"tick_id": tick_id})
     if not rows:
         return None
-    content = snapshots.load(tx, tick_id)
-    before = None if content is None else from_json(content).portfolio
+    record = snapshots.load(tx, tick_id)
+    before = None if record is None else snapshot_files.read(store, record).portfolio
     start = None if before is None else (before.equity_day_start or before.equity)
     return Account(
         equity=rows[0]["equity"],

@@ -25,10 +25,12 @@ from trading.model.decision import Decision, Verdict
 from trading.model.interval import Interval
 from trading.model.order import Order
 from trading.model.snapshot import Controls, Portfolio, Snapshot
-from trading.model.snapshot_codec import from_json, snapshot_id, to_json
+from trading.model.snapshot_codec import from_json, seal, to_json
 from warehouse.datasets.market import KLINES
+from warehouse.lake import snapshots as snapshot_files
 from warehouse.ledger import controls, decisions, orders, portfolio, snapshots
 from warehouse.ledger.backend import Transaction
+from warehouse.ledger.snapshots import SnapshotRecord
 
 #: Deposit of a new paper account.
 _INITIAL_DEPOSIT = "initial-deposit"
@@ -107,14 +109,20 @@ def take_snapshot(platform: Platform, bar_close_ms: int, now_ms: int) -> Snapsho
         stored = snapshots.load(tx, tick_id)
         committed = bool(decisions.for_tick(tx, tick_id))
     if stored is not None:
-        return _resumed(platform, from_json(stored), now_ms, committed=committed)
+        known = snapshot_files.read(platform.lake.store, stored)
+        return _resumed(platform, known, now_ms, committed=committed)
     drafted = _draft(platform, tick_id, bar_close_ms, now_ms)
     with platform.ledger.transaction() as tx:
         prices = {symbol: view.close for symbol, view in drafted.symbols.items()}
         held = portfolio.load(tx, prices, start_ms(day_at(bar_close_ms)))
         complete = replace(drafted, portfolio=held, controls=controls.current(tx))
-        named = replace(complete, snapshot_id=snapshot_id(complete))
-        return from_json(snapshots.save(tx, tick_id, named.snapshot_id, bar_close_ms, now_ms, to_json(named)))
+        named = seal(complete)
+        content = to_json(named)
+        # The content first: a row in the ledger always has its file.
+        snapshot_files.write(platform.lake.store, named.snapshot_id, bar_close_ms, content)
+        record = SnapshotRecord(tick_id, named.snapshot_id, bar_close_ms, now_ms)
+        kept = snapshots.save(tx, record)
+    return from_json(content) if kept == record else snapshot_files.read(platform.lake.store, kept)
 
 
 def load_snapshot(platform: Platform, tick_id: str) -> Snapshot:
@@ -125,7 +133,7 @@ def load_snapshot(platform: Platform, tick_id: str) -> Snapshot:
         stored = snapshots.load(tx, tick_id)
     if stored is None:
         raise BadData(f"tick {tick_id} has no snapshot: run the decision job from its start")
-    platform.snapshots = {tick_id: from_json(stored)}
+    platform.snapshots = {tick_id: snapshot_files.read(platform.lake.store, stored)}
     return platform.snapshots[tick_id]
 
 

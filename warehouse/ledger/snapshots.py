@@ -1,38 +1,49 @@
-"""What each tick knew: one snapshot per tick, for ever."""
+"""Which snapshot each tick decided on, for ever; the contents are in the lake."""
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
+
 from warehouse.ledger.backend import Transaction
 
+_COLUMNS = "tick_id, snapshot_id, bar_close_ms, taken_at_ms, content"
 
-def save(
-    tx: Transaction, tick_id: str, snapshot_id: str, bar_close_ms: int, taken_at_ms: int, content: str
-) -> str:
-    """Store the snapshot of a tick unless it has one, and return the content that is stored.
 
-    A tick that runs again decides on what it knew the first time: the existing content wins.
+@dataclass(frozen=True, slots=True)
+class SnapshotRecord:
+    """A tick's snapshot by its content hash.
+
+    Attributes
+    ----------
+    content
+        Canonical JSON where an earlier version kept it in the ledger; else empty, see
+        `warehouse.lake.snapshots`. In the ledger it would be rewritten with its neighbours at every tick.
+    """
+
+    tick_id: str
+    snapshot_id: str
+    bar_close_ms: int
+    taken_at_ms: int
+    content: str = ""
+
+
+def save(tx: Transaction, record: SnapshotRecord) -> SnapshotRecord:
+    """Store the tick's snapshot unless it has one, and return the one that is stored.
+
+    A tick that runs again decides on what it knew the first time: the existing one wins.
     """
     tx.execute(
-        "insert into snapshots (tick_id, snapshot_id, bar_close_ms, taken_at_ms, content)"
+        f"insert into snapshots ({_COLUMNS})"
         " values (:tick_id, :snapshot_id, :bar_close_ms, :taken_at_ms, :content) on conflict do nothing",
-        {
-            "tick_id": tick_id,
-            "snapshot_id": snapshot_id,
-            "bar_close_ms": bar_close_ms,
-            "taken_at_ms": taken_at_ms,
-            "content": content,
-        },
+        asdict(record),
     )
-    stored: str = tx.query("select content from snapshots where tick_id = :tick_id", {"tick_id": tick_id})[0][
-        "content"
-    ]
-    return stored
+    return load(tx, record.tick_id) or record
 
 
-def load(tx: Transaction, tick_id: str) -> str | None:
-    """The content of a tick's snapshot (canonical JSON); None when the tick has none."""
-    rows = tx.query("select content from snapshots where tick_id = :tick_id", {"tick_id": tick_id})
-    return rows[0]["content"] if rows else None
+def load(tx: Transaction, tick_id: str) -> SnapshotRecord | None:
+    """The snapshot of a tick; None when it has none."""
+    rows = tx.query(f"select {_COLUMNS} from snapshots where tick_id = :tick_id", {"tick_id": tick_id})
+    return SnapshotRecord(**rows[0]) if rows else None
 
 
 def newest_bar_close_ms(tx: Transaction) -> int | None:

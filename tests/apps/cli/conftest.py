@@ -18,7 +18,7 @@ from trading.model.check import at_least, at_most
 from trading.model.decision import Action, Decision, Outcome, Verdict, VerdictKind
 from trading.model.order import Fill, Order, OrderState, Side
 from trading.model.snapshot import Controls, Portfolio, Snapshot
-from trading.model.snapshot_codec import to_json
+from trading.model.snapshot_codec import seal, to_json
 
 Cli = Callable[..., Result]
 
@@ -109,8 +109,11 @@ def a_decision(symbol: str, *, fired: bool, score: float, action: Action = Actio
 @pytest.fixture
 def book(home: Path) -> dict[str, str]:
     """A tick in the ledger: BTCUSDT bought, ETHUSDT refused, SOLUSDT skipped. Ids by role."""
+    from warehouse.lake import snapshots as snapshot_files
+    from warehouse.lake.lake import open_lake
     from warehouse.ledger import fills, orders, portfolio, snapshots
     from warehouse.ledger.backend import open_ledger
+    from warehouse.ledger.snapshots import SnapshotRecord
 
     ledger = open_ledger(f"duckdb:///{home}/var/ledger.duckdb")
     ledger.migrate()
@@ -155,7 +158,7 @@ def book(home: Path) -> dict[str, str]:
         slippage_bps=5.0,
     )
     snapshot = Snapshot(
-        snapshot_id="b" * 64,
+        snapshot_id="",
         tick_id=TICK,
         bar_close_ms=CLOSE_MS,
         taken_at_ms=CLOSE_MS + 5_000,
@@ -168,9 +171,12 @@ def book(home: Path) -> dict[str, str]:
         configuration_hash="c",
         sources={"bars/interval=15m/date=2025-12-30": "d" * 64},
     )
+    snapshot = seal(snapshot)
+    store = open_lake(f"{home}/var/lake").store
     with ledger.transaction() as tx:
         portfolio.deposit(tx, "initial-deposit", Decimal(10_000), "USDT", CLOSE_MS)
-        snapshots.save(tx, TICK, "b" * 64, CLOSE_MS, CLOSE_MS + 5_000, to_json(snapshot))
+        snapshot_files.write(store, snapshot.snapshot_id, CLOSE_MS, to_json(snapshot))
+        snapshots.save(tx, SnapshotRecord(TICK, snapshot.snapshot_id, CLOSE_MS, CLOSE_MS + 5_000))
         orders.commit_intents(tx, [bought, refused, skipped], verdicts, [order], CLOSE_MS)
         orders.transition(tx, order.client_order_id, OrderState.SENDING, "sending", CLOSE_MS)
         fills.record(tx, fill, order, CLOSE_MS + 60_000)

@@ -15,6 +15,7 @@ from trading.model.order import OrderState, Side
 from warehouse.ledger import alerts, audit, controls, decisions, fills, orders, portfolio, snapshots
 from warehouse.ledger.backend import Ledger
 from warehouse.ledger.digest import content_digest, table_digests
+from warehouse.ledger.snapshots import SnapshotRecord
 
 D = Decimal
 S = OrderState
@@ -34,15 +35,14 @@ def send(ledger: Ledger, client_order_id: str) -> None:
 
 
 def test_the_first_snapshot_of_a_tick_wins(ledger: Ledger) -> None:
+    first, second = SnapshotRecord("tick-1", "s1", T0, T0 + 1), SnapshotRecord("tick-1", "s2", T0, T0 + 9)
     with ledger.transaction() as tx:
         assert snapshots.load(tx, "tick-1") is None
-        assert snapshots.save(tx, "tick-1", "s1", T0, T0 + 1, '{"a":1}') == '{"a":1}'
-        assert snapshots.save(tx, "tick-1", "s2", T0, T0 + 9, '{"a":2}') == '{"a":1}'
+        assert snapshots.save(tx, first) == first
+        assert snapshots.save(tx, second) == first
     with ledger.read() as tx:
-        assert snapshots.load(tx, "tick-1") == '{"a":1}'
-        assert tx.query("select snapshot_id, taken_at_ms from snapshots") == [
-            {"snapshot_id": "s1", "taken_at_ms": T0 + 1}
-        ]
+        assert snapshots.load(tx, "tick-1") == first
+        assert snapshots.newest_bar_close_ms(tx) == T0
 
 
 def test_decisions_come_back_as_they_were(ledger: Ledger) -> None:
