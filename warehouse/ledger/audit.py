@@ -102,15 +102,18 @@ def verify_in(tx: Transaction, anchors: Iterable[Anchor] = ()) -> ChainReport:
 
 
 def _stream(tx: Transaction) -> Iterator[AuditRecord]:
-    # Below any sequence that the chain gives out, so that a forged one is read as well.
+    # From below any sequence that the chain gives out, so that a forged one is read as well. Each page is
+    # bounded on both sides: with a limit instead, every page would look through all the rest.
     after = -(2**63)
     while True:
-        rows = tx.query(
-            f"select {_COLUMNS} from audit where sequence > :after order by sequence limit {_PAGE}",
-            {"after": after},
-        )
-        for row in rows:
-            yield AuditRecord(**row)
-        if len(rows) < _PAGE:
+        first = tx.query(
+            "select min(sequence) as first from audit where sequence > :after", {"after": after}
+        )[0]["first"]
+        if first is None:
             return
-        after = rows[-1]["sequence"]
+        after = min(first + _PAGE - 1, 2**63 - 1)
+        for row in tx.query(
+            f"select {_COLUMNS} from audit where sequence between :first and :last order by sequence",
+            {"first": first, "last": after},
+        ):
+            yield AuditRecord(**row)
