@@ -46,18 +46,21 @@ def installed_binaries() -> Path | None:
 
 
 class PostgresServer:
-    """One throw-away server on a random loopback port, without fsync.
+    """One throw-away server on a random loopback port.
 
     Parameters
     ----------
     binaries
         Folder of ``initdb`` and ``postgres``; by default the machine's, else the packaged one.
+    durable
+        Sync every commit to the disk, as a real server does; tests can do without.
     """
 
     user = "tidemill"
     database = "postgres"
 
-    def __init__(self, binaries: Path | None = None) -> None:
+    def __init__(self, binaries: Path | None = None, *, durable: bool = False) -> None:
+        self._synced = "on" if durable else "off"
         self.binaries = binaries or installed_binaries() or packaged_binaries()
         self.password = secrets.token_hex(8)
         self.port = 0
@@ -111,9 +114,9 @@ class PostgresServer:
             "listen_addresses": "127.0.0.1",
             "port": self.port,
             "unix_socket_directories": "",
-            "fsync": "off",
-            "full_page_writes": "off",
-            "synchronous_commit": "off",
+            "fsync": self._synced,
+            "full_page_writes": self._synced,
+            "synchronous_commit": self._synced,
             "shared_buffers": "16MB",
             "max_connections": 60,
         }

@@ -27,16 +27,7 @@ def explain(
     from apps.cli.story import tell
     from resources.platform import open_platform
 
-    platform = open_platform()
-    settings = platform.settings
-    with platform.ledger.read() as tx:
-        story = tell(
-            tx,
-            platform.lake.store,
-            order_or_decision.strip(),
-            settings.paper.costs,
-            settings.universe.quote,
-        )
+    story = tell(open_platform(), order_or_decision.strip())
     if as_json:
         print_json(story)
     else:
@@ -44,6 +35,8 @@ def explain(
 
 
 def _print(story: Story) -> None:
+    from apps.cli.evidence_view import print_evidence
+
     decision, verdict = story.decision, story.verdict
     who = decision.desk + (f" (strategy {decision.strategy_id})" if decision.strategy_id else "")
     line(f"{who}: {decision.action.value} {decision.symbol}, {decision.outcome.value}", style="bold")
@@ -66,6 +59,8 @@ def _print(story: Story) -> None:
             ("name", "value"),
             [(name, _named(name, decision.inputs[name])) for name in sorted(decision.inputs)],
         )
+    if story.evidence is not None:
+        print_evidence(story.evidence)
     if verdict is None:
         line(
             "Risk gate: not asked, because the desk did not fire."

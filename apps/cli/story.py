@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from apps.cli.evidence import Evidence, gather
 from trading.errors import BadData
 from trading.execution.explain import counterfactual
 from trading.model.decision import Action, Decision, Outcome, Verdict, VerdictKind
@@ -16,8 +17,8 @@ from warehouse.ledger import audit, decisions, fills, orders, snapshots
 from warehouse.ledger.backend import Transaction
 
 if TYPE_CHECKING:
+    from resources.platform import Platform
     from trading.costs.model import CostModel
-    from warehouse.lake.store import ObjectStore
     from warehouse.ledger.orders import OrderEvent
 
 _SHOWN = 12
@@ -63,6 +64,8 @@ class Story:
         What would have had to change, for a decision that was skipped or refused; else empty.
     sources
         Content hash of each lake partition behind the snapshot.
+    evidence
+        Bars, certificates, ratings and model behind the decision; None when it has no snapshot.
     audit_records
         Sequence numbers of the audit records about the decision and its orders.
     """
@@ -73,37 +76,49 @@ class Story:
     orders: tuple[OrderStory, ...]
     taken_at_ms: int | None
     sources: dict[str, str]
+    evidence: Evidence | None
     audit_records: tuple[int, ...]
 
 
-def tell(tx: Transaction, store: ObjectStore, id_prefix: str, costs: CostModel, quote: str) -> Story:
+def tell(platform: Platform, id_prefix: str) -> Story:
     """The story of the decision or order whose id starts so.
 
     Raises
     ------
     BadData
         If no id starts so, or several do: the message lists them.
+    HaltTrading
+        If the decision's snapshot is missing or was changed.
     """
-    decision_id = resolve(tx, id_prefix)
-    decision = decisions.load(tx, decision_id)
-    if decision is None:
-        raise BadData(
-            f"order {id_prefix}: its decision {decision_id} is not in the ledger; run tidemill audit verify"
+    settings, lake = platform.settings, platform.lake
+    with platform.ledger.read() as tx:
+        decision_id = resolve(tx, id_prefix)
+        decision = decisions.load(tx, decision_id)
+        if decision is None:
+            raise BadData(
+                f"order {id_prefix}: its decision {decision_id} is not in the ledger; run tidemill audit verify"
+            )
+        verdict = decisions.verdict(tx, decision_id)
+        placed = tuple(
+            _order_story(tx, order, settings.paper.costs, settings.universe.quote)
+            for order in orders.for_decision(tx, decision_id)
         )
-    verdict = decisions.verdict(tx, decision_id)
-    placed = tuple(_order_story(tx, order, costs, quote) for order in orders.for_decision(tx, decision_id))
-    record = snapshots.load(tx, decision.tick_id)
-    subjects = [decision_id, *(item.order.client_order_id for item in placed)]
+        record = snapshots.load(tx, decision.tick_id)
+        subjects = [decision_id, *(item.order.client_order_id for item in placed)]
+        sealed = tuple(entry.sequence for subject in subjects for entry in audit.for_subject(tx, subject))
+    # Read once the ledger is free again: another process may be waiting to trade.
+    snapshot = None if record is None else snapshot_files.read(lake.store, record)
     return Story(
         decision=decision,
         verdict=verdict,
         would_have_traded=_counterfactual(decision, verdict),
         orders=placed,
         taken_at_ms=None if record is None else record.taken_at_ms,
-        sources={} if record is None else dict(snapshot_files.read(store, record).sources),
-        audit_records=tuple(
-            record.sequence for subject in subjects for record in audit.for_subject(tx, subject)
-        ),
+        sources={} if snapshot is None else dict(snapshot.sources),
+        evidence=None
+        if snapshot is None
+        else gather(lake, platform.models.promoted_folder, snapshot, decision.symbol),
+        audit_records=sealed,
     )
 
 

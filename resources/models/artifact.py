@@ -7,7 +7,7 @@ import json
 import os
 import pickle
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -21,7 +21,14 @@ _LIBRARIES = ("scikit-learn", "numpy", "polars")
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What is promoted: registry name and version, and the bytes that are the model."""
+    """What is promoted: registry name and version, and the bytes that are the model.
+
+    Attributes
+    ----------
+    calibration
+        How its probabilities were calibrated: method, and the span of the rows that it was fitted on. Empty
+        in a manifest of an earlier version.
+    """
 
     model_name: str
     model_version: str
@@ -29,6 +36,7 @@ class Manifest:
     trained_through: datetime
     python: str
     libraries: dict[str, str]
+    calibration: dict[str, str] = field(default_factory=dict)
 
 
 def serialise(trained: TrainedConfidence) -> bytes:
@@ -45,6 +53,11 @@ def manifest_of(trained: TrainedConfidence, payload: bytes, model_name: str, mod
         trained_through=trained.trained_through,
         python=".".join(platform.python_version_tuple()[:2]),
         libraries={name: version(name) for name in _LIBRARIES},
+        calibration={
+            "method": trained.calibrator.kind,
+            "first": trained.calibration.first.isoformat(),
+            "last": trained.calibration.last.isoformat(),
+        },
     )
 
 
@@ -76,6 +89,7 @@ def write_manifest(path: Path, manifest: Manifest) -> None:
         "trained_through": manifest.trained_through.isoformat(),
         "python": manifest.python,
         "libraries": manifest.libraries,
+        "calibration": manifest.calibration,
     }
     write_atomically(path, (json.dumps(record, indent=2, sort_keys=True) + "\n").encode())
 
@@ -91,9 +105,30 @@ def read_manifest(path: Path) -> Manifest:
             trained_through=datetime.fromisoformat(record["trained_through"]),
             python=record["python"],
             libraries=record["libraries"],
+            calibration=record.get("calibration", {}),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise BadData(f"{path}: not a model manifest ({error!r}); train again to replace it") from error
+
+
+def version_path(folder: Path, model_version: str) -> Path:
+    """Where the manifest of a promoted version lies."""
+    return folder / f"version-{int(model_version):06d}.json"
+
+
+def find_manifest(folder: Path, model: str) -> Manifest | None:
+    """The manifest of ``<name>:<version>``, as decisions name models; None when it is not there.
+
+    Parameters
+    ----------
+    folder
+        Of all promoted models, one folder each.
+    """
+    name, separator, number = model.rpartition(":")
+    if not separator or not number.isdecimal():
+        return None
+    path = version_path(folder / name, number)
+    return read_manifest(path) if path.exists() else None
 
 
 def load(folder: Path, manifest: Manifest) -> TrainedConfidence:

@@ -61,7 +61,12 @@ class ModelRegistry:
     @property
     def export_folder(self) -> Path:
         """Where promoted models and their manifests lie."""
-        return self.artifact_root / "promoted" / self.model_name
+        return self.promoted_folder / self.model_name
+
+    @property
+    def promoted_folder(self) -> Path:
+        """Where the promoted models of every name lie, a folder each."""
+        return self.artifact_root / "promoted"
 
     def log_and_register(self, trained: TrainedConfidence, tags: Mapping[str, str] | None = None) -> str:
         """Log a run with parameters, metrics and evidence, register a version, promote it if it has skill.
@@ -100,7 +105,7 @@ class ModelRegistry:
         if trained.has_skill:
             manifest = artifact.manifest_of(trained, payload, self.model_name, version)
             artifact.write_atomically(artifact.payload_path(self.export_folder, manifest.sha256), payload)
-            artifact.write_manifest(self.export_folder / f"version-{int(version):06d}.json", manifest)
+            artifact.write_manifest(artifact.version_path(self.export_folder, version), manifest)
             artifact.write_manifest(self.export_folder / f"{CHAMPION}.json", manifest)
         return version
 

@@ -11,12 +11,14 @@ from typing import Any
 import polars as pl
 import pytest
 
+from apps.cli.story import known, tell
 from pipelines.outcome import DailyOutcome
 from pipelines.runs import run_daily
 from resources.platform import Platform
 from tests.instance import HISTORY, Home, at, configuration, make_home, rows
 from trading.ledger.chain import Anchor
 from trading.model.days import end_ms, start_ms
+from trading.model.decision import Outcome
 from warehouse.datasets.market import KLINES
 from warehouse.datasets.research import AUDIT_ANCHORS
 from warehouse.ledger import audit
@@ -125,6 +127,35 @@ def _cost(fill: dict[str, Any], candles: pl.DataFrame) -> Decimal:
     assert opened < fill["price"] < opened * 1.005, "a buy pays more than the open: spread and slippage"
     assert fill["fee"] == pytest.approx(fill["price"] * fill["quantity"] / 1000, rel=Decimal("1e-6"))
     return fill["price"] * fill["quantity"] + fill["fee"]
+
+
+def test_every_candidate_traded_or_not_has_a_complete_explanation(
+    daily: Daily, candles: pl.DataFrame
+) -> None:
+    _, platform, _ = daily
+    closes = between(candles, BAR_MS - 60_000, BAR_MS)
+    close_of = dict(closes.select("symbol", "close").iter_rows())
+    for row in rows(platform.ledger, "select decision_id, symbol from decisions"):
+        story = tell(platform, row["decision_id"])
+        evidence, symbol = story.evidence, row["symbol"]
+        assert evidence is not None
+        assert evidence.view is not None
+        assert [(bar.interval, bar.close, bar.as_read) for bar in evidence.bars] == [
+            ("15m", close_of[symbol], True)
+        ]
+        assert [(item.status, item.observed) for item in evidence.certificates] == [
+            ("certified", 1440),
+            ("certified", 20),
+        ]
+        assert [rating.interval for rating in evidence.ratings] == ["15m", "1h", "4h", "1d"]
+        for rating in evidence.ratings:
+            assert rating.rating == known(evidence.view.ratings[rating.interval])
+            assert len(rating.components) == 26
+            assert rating.as_read
+        fired = story.decision.outcome is Outcome.FIRED
+        assert (story.verdict is not None) == fired == (not story.would_have_traded)
+        assert bool(story.orders) == fired
+        assert story.audit_records
 
 
 def test_the_audit_chain_holds_and_agrees_with_its_anchors(daily: Daily) -> None:

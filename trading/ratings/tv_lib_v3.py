@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import polars as pl
 
 from trading.errors import BadData
@@ -72,25 +75,26 @@ def with_earlier(indicators: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def explain_latest(
-    rated: pl.DataFrame, indicators: pl.DataFrame, symbol: str
+def breakdown(
+    rated: Mapping[str, Any], indicators: Mapping[str, Any]
 ) -> list[tuple[str, int | None, float | None]]:
-    """Component, vote and value of the newest rated bar of ``symbol``, in the published order.
+    """Component, vote and value of one rated bar, in the published order.
+
+    Parameters
+    ----------
+    rated, indicators
+        The bar's row of ratings and of indicators.
 
     Raises
     ------
     BadData
-        When the symbol was not rated, or its newest bar has no indicators.
+        If the rows are of different bars.
     """
-    votes = rated.filter(pl.col("symbol") == symbol).tail(1)
-    if votes.is_empty():
-        raise BadData(f"symbol: {symbol!r} was not rated; rated are {sorted(rated['symbol'].unique())}")
-    newest = votes["open_time"][0]
-    values = indicators.filter(pl.col("symbol") == symbol, pl.col("open_time") == newest)
-    if values.height != 1:
-        raise BadData(f"indicators: {values.height} rows of {symbol} at {newest}; hand in the rated rows")
+    bar, other = ((row["symbol"], row["open_time"]) for row in (rated, indicators))
+    if bar != other:
+        raise BadData(f"indicators: are of {other}, the ratings of {bar}; hand in rows of one bar")
     return [
-        (component.name, votes[f"vote_{component.name}"][0], values[component.value][0])
+        (component.name, rated[f"vote_{component.name}"], indicators[component.value])
         for component in (*MOVING_AVERAGES, *OSCILLATORS)
     ]
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -103,22 +105,26 @@ def _of_symbol(bars: pl.DataFrame, symbol: str | None, path: Path) -> pl.DataFra
     return chosen
 
 
-def _newest(rated: pl.DataFrame, indicators: pl.DataFrame, symbol: str, bars: int) -> SymbolRating:
+def components_of(rated: Mapping[str, Any], indicators: Mapping[str, Any]) -> tuple[Component, ...]:
+    """Every component's vote and values of one bar, from its row of ratings and of indicators."""
     from trading.ratings.rules import MOVING_AVERAGE_VOTES
-    from trading.ratings.tv_lib_v3 import explain_latest
+    from trading.ratings.tv_lib_v3 import breakdown
 
-    row = rated.filter(pl.col("symbol") == symbol).row(-1, named=True)
-    values = indicators.filter(pl.col("symbol") == symbol).row(-1, named=True)
-    components = tuple(
+    return tuple(
         Component(
             name=name,
             group="moving averages" if name in MOVING_AVERAGE_VOTES else "oscillators",
             vote=_WORDS[vote],
             value=value,
-            lines={line: values[line] for line in _LINES.get(name, ())},
+            lines={line: indicators[line] for line in _LINES.get(name, ())},
         )
-        for name, vote, value in explain_latest(rated, indicators, symbol)
+        for name, vote, value in breakdown(rated, indicators)
     )
+
+
+def _newest(rated: pl.DataFrame, indicators: pl.DataFrame, symbol: str, bars: int) -> SymbolRating:
+    row = rated.filter(pl.col("symbol") == symbol).row(-1, named=True)
+    values = indicators.filter(pl.col("symbol") == symbol).row(-1, named=True)
     return SymbolRating(
         symbol=symbol,
         bar_open=row["open_time"],
@@ -126,7 +132,7 @@ def _newest(rated: pl.DataFrame, indicators: pl.DataFrame, symbol: str, bars: in
         close=values["close"],
         bars=bars,
         **{key: row[key] for key in ("rating", "moving_averages", "oscillators", "label", "streak")},
-        components=components,
+        components=components_of(row, values),
     )
 
 

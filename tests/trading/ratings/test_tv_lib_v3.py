@@ -17,7 +17,7 @@ from polars.testing import assert_frame_equal
 from trading.errors import BadData
 from trading.ratings.labels import RATING_LABELS
 from trading.ratings.rules import MOVING_AVERAGE_VOTES, OSCILLATOR_VOTES
-from trading.ratings.tv_lib_v3 import explain_latest, rate
+from trading.ratings.tv_lib_v3 import breakdown, rate
 from warehouse.datasets.screening import SCREENER_RATINGS
 
 MakeIndicators = Callable[..., pl.DataFrame]
@@ -325,8 +325,8 @@ def test_a_rating_that_is_exactly_a_boundary_takes_the_inner_label(indicators_of
 
 def test_explanation_lists_every_component_of_the_newest_bar(real_indicators: pl.DataFrame) -> None:
     rated = rate(real_indicators)
-    table = explain_latest(rated, real_indicators, "BTCUSDT")
     newest = real_indicators.filter(pl.col("symbol") == "BTCUSDT").row(-1, named=True)
+    table = breakdown(rated.filter(pl.col("symbol") == "BTCUSDT").row(-1, named=True), newest)
     assert [name for name, _, _ in table] == list(VOTES)
     values = {name: value for name, _, value in table}
     assert values["sma_200"] == newest["sma_200"]
@@ -337,6 +337,7 @@ def test_explanation_lists_every_component_of_the_newest_bar(real_indicators: pl
     assert math.isclose(sum(votes) / 15, expected)
 
 
-def test_explaining_an_unknown_symbol_names_the_known_ones(real_indicators: pl.DataFrame) -> None:
-    with pytest.raises(BadData, match=r"'DOGE'.*BTCUSDT"):
-        explain_latest(rate(real_indicators), real_indicators, "DOGE")
+def test_ratings_and_indicators_of_different_bars_explain_nothing(real_indicators: pl.DataFrame) -> None:
+    rated = rate(real_indicators)
+    with pytest.raises(BadData, match="hand in rows of one bar"):
+        breakdown(rated.row(-1, named=True), real_indicators.row(-2, named=True))
