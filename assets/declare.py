@@ -10,6 +10,7 @@ import polars as pl
 
 from assets.partitions import DAILY, days_of
 from resources.lake import partition_metadata, table_schema
+from resources.storing import BACKGROUND_THREADS, Storing
 from trading.model.interval import Interval
 from warehouse.lake.lake import Lake
 from warehouse.lake.partition import PartitionInfo
@@ -88,23 +89,25 @@ def write_days(
     written: Callable[[date, PartitionInfo], None] | None = None,
     checks: Callable[[list[date]], Iterable[dg.AssetCheckResult]] | None = None,
     key: str | None = None,
+    background: bool = False,
 ) -> dg.MaterializeResult:
     """Build and write every day of the run in turn, with progress in the log.
 
+    With ``background`` the next day is built while one is stored: for days that do not read each other.
     ``extra`` is read after the last day, so that a builder may collect into it; ``written`` hears of each
     partition; ``checks`` then judge what was written. ``key`` names the asset where a step writes several.
     """
     days = days_of(context)
-    infos: list[PartitionInfo] = []
     begun = last_line = time.monotonic()
-    for day in days:
-        frame = build(day)
-        infos.append(lake.write(dataset, day, frame, interval=interval))
-        if written is not None:
-            written(day, infos[-1])
-        if time.monotonic() - last_line > PROGRESS_SECONDS:
-            last_line = time.monotonic()
-            context.log.info(f"{dataset.name}: {len(infos)} of {len(days)} days, {day} written")
+    threads = BACKGROUND_THREADS if background and len(days) > 1 else 0
+    with Storing(lake, dataset, interval, written=written, threads=threads) as storing:
+        for number, day in enumerate(days, start=1):
+            frame = build(day)
+            storing.put(day, frame)
+            if time.monotonic() - last_line > PROGRESS_SECONDS:
+                last_line = time.monotonic()
+                context.log.info(f"{dataset.name}: {number} of {len(days)} days, newest {day}")
+    infos = storing.infos
     metadata = partition_metadata(infos[-1], frame.tail(8))
     if len(infos) > 1:
         metadata |= {

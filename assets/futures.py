@@ -1,60 +1,132 @@
 """USDT-margined perpetuals of the coins in the universe: klines, computed prices, funding, open interest."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 
 import dagster as dg
 import polars as pl
 
-from assets.declare import lake_asset, write_days
+from assets.checks import CERTIFIED, specs, summarised
+from assets.declare import lake_spec, write_days
 from assets.market import READ_RETRIES
-from assets.partitions import days_of
+from assets.partitions import DAILY, days_of
+from resources.futures_ingest import Fetched
+from resources.ingest import read_or_empty
 from resources.platform import Platform, PlatformResource
-from trading.model.days import end_ms, start_ms
-from trading.model.series import Series
-from warehouse.datasets.futures import (
-    FUNDING_RATES,
-    INDEX_KLINES,
-    MARK_KLINES,
-    OPEN_INTEREST,
-    PREMIUM_KLINES,
-    USDM_KLINES,
+from trading.model.days import end_ms
+from warehouse.datasets.futures_certificates import (
+    CERTIFIED_SERIES,
+    FUTURES_CERTIFICATES,
+    FUTURES_GAPS,
+    FUTURES_REPAIRS,
+    FUTURES_SOURCES,
 )
 from warehouse.schema import Dataset
 
-_SERIES = {
-    Series.USDM: USDM_KLINES,
-    Series.MARK: MARK_KLINES,
-    Series.INDEX: INDEX_KLINES,
-    Series.PREMIUM: PREMIUM_KLINES,
-}
-#: What a venue answers about contracts between two moments (ms).
-Read = Callable[[Platform, list[str], int, int], pl.DataFrame]
+_FETCHED = [dataset.name for dataset in (*CERTIFIED_SERIES, FUTURES_SOURCES, FUTURES_REPAIRS)]
 
 
-def _futures_asset(dataset: Dataset, read: Read, series: Series | None = None) -> dg.AssetsDefinition:
-    @lake_asset(dataset, group="futures", deps=["universe"], retry_policy=READ_RETRIES)
-    def futures(context: dg.AssetExecutionContext, platform: PlatformResource) -> dg.MaterializeResult:
-        tidemill = platform.get()
-        days = days_of(context)
-        if series is not None and len(days) > 1:
-            contracts = sorted({contract for day in days for contract in tidemill.contracts(day)})
-            tidemill.market.prefetch(contracts, start_ms(days[0]), end_ms(days[-1]), series)
+@dg.multi_asset(
+    name="fetch_futures",
+    specs=[
+        lake_spec(dataset, group="futures", deps=["universe"])
+        for dataset in (*CERTIFIED_SERIES, FUTURES_SOURCES, FUTURES_REPAIRS)
+    ],
+    partitions_def=DAILY,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    retry_policy=READ_RETRIES,
+)
+def fetch_futures(
+    context: dg.AssetExecutionContext, platform: PlatformResource
+) -> Iterator[dg.MaterializeResult]:
+    """Every series of the day's perpetuals, repaired, with the files and the repairs behind it."""
+    tidemill = platform.get()
+    days = days_of(context)
+    files: dict[date, list[pl.DataFrame]] = {day: [_none(FUTURES_SOURCES)] for day in days}
+    asked: dict[date, list[pl.DataFrame]] = {day: [_none(FUTURES_REPAIRS)] for day in days}
 
-        def build(day: date) -> pl.DataFrame:
-            return read(tidemill, tidemill.contracts(day), start_ms(day), end_ms(day))
+    def note(dataset: Dataset, day: date, fetched: Fetched) -> None:
+        series = pl.lit(dataset.name).alias("series")
+        files[day].append(fetched.files.select(series, pl.all()))
+        asked[day].append(fetched.repairs.select(series, pl.all()))
 
-        return write_days(context, tidemill.lake, dataset, build)
+    for dataset in CERTIFIED_SERIES:
+        yield _series(context, tidemill, dataset, note)
 
-    return futures
+    def sources(day: date) -> pl.DataFrame:
+        return pl.concat(files[day])
+
+    def repairs(day: date) -> pl.DataFrame:
+        known = read_or_empty(tidemill.lake, FUTURES_REPAIRS, day)
+        return pl.concat([known, *asked[day]]).unique(FUTURES_REPAIRS.key, keep="last")
+
+    yield write_days(context, tidemill.lake, FUTURES_SOURCES, sources, key=FUTURES_SOURCES.name)
+    yield write_days(context, tidemill.lake, FUTURES_REPAIRS, repairs, key=FUTURES_REPAIRS.name)
 
 
-def _klines(series: Series) -> Read:
-    return lambda tidemill, contracts, start, end: tidemill.market.klines(contracts, start, end, series)
+def _series(
+    context: dg.AssetExecutionContext,
+    tidemill: Platform,
+    dataset: Dataset,
+    note: Callable[[Dataset, date, Fetched], None],
+) -> dg.MaterializeResult:
+    """Fetch and store the days of one series."""
+    ingest = tidemill.futures
+    contracts = {day: tidemill.futures_judge.contracts(day) for day in days_of(context)}
+    followed = sorted({symbol for rows in contracts.values() for symbol in rows["symbol"]})
+    ingest.prefetch(dataset.name, followed, list(contracts))
+
+    def build(day: date) -> pl.DataFrame:
+        fetched = ingest.fetch(dataset.name, contracts[day], day)
+        note(dataset, day, fetched)
+        return fetched.rows
+
+    return write_days(context, tidemill.lake, dataset, build, key=dataset.name, background=True)
 
 
-FUTURES_ASSETS = [
-    *(_futures_asset(dataset, _klines(series), series) for series, dataset in _SERIES.items()),
-    _futures_asset(FUNDING_RATES, lambda tidemill, *query: tidemill.market.funding_rates(*query)),
-    _futures_asset(OPEN_INTEREST, lambda tidemill, *query: tidemill.market.open_interest(*query)),
-]
+def _none(dataset: Dataset) -> pl.DataFrame:
+    return pl.DataFrame(schema=dataset.schema)
+
+
+@dg.multi_asset(
+    name="certify_futures",
+    specs=[
+        lake_spec(FUTURES_GAPS, group="futures", deps=_FETCHED),
+        lake_spec(FUTURES_CERTIFICATES, group="futures", deps=_FETCHED),
+    ],
+    check_specs=specs(
+        FUTURES_CERTIFICATES.name,
+        {CERTIFIED: "Every contract of every series is certified, for exactly the rows that are stored."},
+    ),
+    partitions_def=DAILY,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+)
+def certify_futures(
+    context: dg.AssetExecutionContext, platform: PlatformResource
+) -> Iterator[dg.MaterializeResult]:
+    """Every hole with its kind, and a certificate for every series and contract."""
+    tidemill = platform.get()
+    judge, now_ms = tidemill.futures_judge, tidemill.clock.now_ms()
+
+    def gaps(day: date) -> pl.DataFrame:
+        return judge.gaps(day, min(end_ms(day), now_ms))
+
+    def certificates(day: date) -> pl.DataFrame:
+        return judge.certificates(day, min(end_ms(day), now_ms))
+
+    def certified(days: list[date]) -> list[dg.AssetCheckResult]:
+        outcomes = {day: judge.certified(day) for day in days}
+        return [summarised(FUTURES_CERTIFICATES.name, CERTIFIED, outcomes)]
+
+    yield write_days(context, tidemill.lake, FUTURES_GAPS, gaps, key=FUTURES_GAPS.name)
+    yield write_days(
+        context,
+        tidemill.lake,
+        FUTURES_CERTIFICATES,
+        certificates,
+        checks=certified,
+        key=FUTURES_CERTIFICATES.name,
+    )
+
+
+FUTURES_ASSETS = [fetch_futures, certify_futures]

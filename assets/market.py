@@ -68,7 +68,16 @@ def klines(context: dg.AssetExecutionContext, platform: PlatformResource) -> dg.
         yield from kline_checks(tidemill, "klines", ROW_CHECKS, days)
         yield _provisional_agrees(fetched)
 
-    return write_days(context, tidemill.lake, KLINES, build, extra=extra, written=written, checks=checks)
+    return write_days(
+        context,
+        tidemill.lake,
+        KLINES,
+        build,
+        extra=extra,
+        written=written,
+        checks=checks,
+        background=True,
+    )
 
 
 def _provisional_agrees(fetched: dict[date, Ingested]) -> dg.AssetCheckResult:

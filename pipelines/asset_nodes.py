@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
@@ -69,6 +69,15 @@ def roots_of(nodes: Mapping[dg.AssetKey, Node], name: str) -> list[dg.AssetKey]:
         hint = f"the nearest are {', '.join(near)}" if near else f"there are {', '.join(filter(None, names))}"
         raise FixConfiguration(f"no asset makes dataset {name!r}; {hint}")
     return found
+
+
+def downstream(nodes: Mapping[dg.AssetKey, Node], roots: Sequence[dg.AssetKey]) -> list[dg.AssetKey]:
+    """The roots and every asset that reads them, directly or through others; parents first."""
+    found = set(roots)
+    for key, node in nodes.items():
+        if not found.isdisjoint(node.parents):
+            found.add(key)
+    return [key for key in nodes if key in found]
 
 
 def stored_days(lake: Lake, instance: dg.DagsterInstance, node: Node) -> set[date]:

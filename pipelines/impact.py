@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 
 import dagster as dg
 
-from pipelines.asset_nodes import nodes_of, roots_of, stored_days
+from pipelines.asset_nodes import downstream, nodes_of, roots_of, stored_days
 from pipelines.touched_assets import TouchedAsset, walk
 from pipelines.touched_results import (
     MODEL,
@@ -70,7 +70,7 @@ def impact(
     """
     nodes = nodes_of(defs)
     roots = roots_of(nodes, name)
-    stored = {key: stored_days(lake, instance, node) for key, node in nodes.items()}
+    stored = {key: stored_days(lake, instance, nodes[key]) for key in downstream(nodes, roots)}
     known = sorted(set().union(*(stored[key] for key in roots)))
     if day not in known:
         raise BadData(f"{name}: {day} is not stored; {_nearest_days(known, day)}")

@@ -9,7 +9,7 @@ from datetime import date
 
 import polars as pl
 
-from resources.repairs import Repairs, repair
+from resources.repairs import Repairs, read_whole, repair
 from trading.bars.revisions import merge, remembered
 from trading.errors import BadData
 from trading.instruments.calendar import Maintenance
@@ -128,7 +128,7 @@ class KlineIngest:
         now_ms: int,
     ) -> Ingested:
         symbols, start, end = universe["symbol"].to_list(), start_ms(day), end_ms(day)
-        fresh = self._whole_day(symbols, start, end)
+        fresh = read_whole(self.source, symbols, start, end, leave_bad=bool(self.others))
         repairs = repair(fresh, universe, day, self.others, self.maintenance, now_ms)
         self._keep(KLINE_REPAIRS, day, _joined_repairs(read_or_empty(self.lake, KLINE_REPAIRS, day), repairs))
         self._keep(KLINE_SOURCES, day, self.source.evidence(symbols, start, end))
@@ -165,22 +165,6 @@ class KlineIngest:
             "source": self.source.name,
         }
         self.lake.write(KLINE_VERSIONS, day, _version_row(row))
-
-    def _whole_day(self, symbols: list[str], start: int, end: int) -> pl.DataFrame:
-        """Klines of a closed day; a symbol whose data is bad is left out where another source can be asked."""
-        try:
-            return self.source.klines(symbols, start, end)
-        except BadData as error:
-            if not self.others:
-                raise
-            _LOG.warning("%s: %s; its symbols are asked for one by one", self.source.name, error)
-        parts = [pl.DataFrame(schema=KLINES.schema)]
-        for symbol in symbols:
-            try:
-                parts.append(self.source.klines([symbol], start, end))
-            except BadData as error:
-                _LOG.warning("%s is left to the next source: %s", symbol, error)
-        return pl.concat(parts).sort(KLINES.key)
 
     def _keep(self, dataset: Dataset, day: date, rows: pl.DataFrame) -> None:
         """Store what stands beside the klines; a day that never had any gets no empty file."""

@@ -9,11 +9,13 @@ from datetime import date
 
 import polars as pl
 
+from resources.market_data.columns import empty
 from trading.bars.gaps import REPAIRABLE, GapEvidence, find_gaps
-from trading.errors import TradingError
+from trading.errors import BadData, TradingError
 from trading.instruments.calendar import Maintenance
 from trading.model.days import end_ms
 from trading.model.interval import MINUTE_MS
+from trading.model.series import Series
 from trading.ports import MarketData
 from warehouse.datasets.certificates import KLINE_REPAIRS
 from warehouse.datasets.market import KLINES
@@ -29,13 +31,49 @@ class Repairs:
     Attributes
     ----------
     klines
-        Rows of the ``klines`` dataset, sorted; a repaired row names the source that had it.
+        Rows of the series' dataset, sorted; a repaired row names the source that had it.
     asked
         Rows of the ``kline_repairs`` dataset: one per hole and source asked.
     """
 
     klines: pl.DataFrame
     asked: pl.DataFrame
+
+
+def read_whole(
+    source: MarketData,
+    symbols: Sequence[str],
+    start_ms: int,
+    end_ms: int,
+    series: Series = Series.SPOT,
+    *,
+    leave_bad: bool,
+) -> pl.DataFrame:
+    """Klines of a closed day, sorted.
+
+    Parameters
+    ----------
+    leave_bad
+        Leave out the symbols whose data is bad, because another source can be asked for them.
+
+    Raises
+    ------
+    BadData
+        If the data of any symbol is bad and none may be left out.
+    """
+    try:
+        return source.klines(symbols, start_ms, end_ms, series)
+    except BadData as error:
+        if not leave_bad:
+            raise
+        _LOG.warning("%s: %s; its symbols are asked for one by one", source.name, error)
+    parts = [empty(series)]
+    for symbol in symbols:
+        try:
+            parts.append(source.klines([symbol], start_ms, end_ms, series))
+        except BadData as error:
+            _LOG.warning("%s is left to the next source: %s", symbol, error)
+    return pl.concat(parts).sort(KLINES.key)
 
 
 def repair(
@@ -45,6 +83,7 @@ def repair(
     others: Sequence[MarketData],
     maintenance: Sequence[Maintenance],
     now_ms: int,
+    series: Series = Series.SPOT,
 ) -> Repairs:
     """Ask other sources, in their order, for the minutes of a closed day that are missing.
 
@@ -57,7 +96,7 @@ def repair(
         if holes.is_empty():
             break
         try:
-            offered = _offered(source, holes)
+            offered = _offered(source, holes, series)
         except TradingError as error:
             _LOG.warning("%s cannot be asked about the holes of %s: %s", source.name, day, error)
             continue
@@ -67,11 +106,11 @@ def repair(
     return Repairs(klines, pl.concat(asked) if asked else pl.DataFrame(schema=KLINE_REPAIRS.schema))
 
 
-def _offered(source: MarketData, holes: pl.DataFrame) -> pl.DataFrame:
+def _offered(source: MarketData, holes: pl.DataFrame, series: Series) -> pl.DataFrame:
     """What a source has between the first and the last hole."""
     first = int(holes["first_missing"].dt.epoch("ms").min())  # type: ignore[arg-type]
     last = int(holes["last_missing"].dt.epoch("ms").max())  # type: ignore[arg-type]
-    return source.klines(holes["symbol"].unique().sort().to_list(), first, last + MINUTE_MS)
+    return source.klines(holes["symbol"].unique().sort().to_list(), first, last + MINUTE_MS, series)
 
 
 def _answers(holes: pl.DataFrame, added: pl.DataFrame, source: str, now_ms: int) -> pl.DataFrame:

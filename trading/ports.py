@@ -98,6 +98,14 @@ class MarketData(Protocol):
         """Open interest with ``start_ms <= time < end_ms``, as ``open_interest`` rows."""
         ...
 
+    def funding_evidence(self, symbols: Sequence[str], start_ms: int, end_ms: int) -> pl.DataFrame:
+        """The files behind what `funding_rates` has read of a range, as ``kline_sources`` rows."""
+        ...
+
+    def open_interest_evidence(self, symbols: Sequence[str], start_ms: int, end_ms: int) -> pl.DataFrame:
+        """The files behind what `open_interest` has read of a range, as ``kline_sources`` rows."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class OrderReport:

@@ -134,9 +134,14 @@ def web_page(url: str) -> RetryLater:
 
 def refused(response: httpx.Response, setting: str) -> TradingError:
     """The usual error for an answer other than success; ``setting`` names the address to correct."""
-    what = f"{response.request.url} answered {response.status_code}: {response.text[:200]}"
-    if retryable(response.status_code):
-        return RetryLater(what, retry_after_seconds(response))
+    return refusal(str(response.request.url), response.status_code, response.text, response.headers, setting)
+
+
+def refusal(url: str, status: int, text: str, headers: Mapping[str, str], setting: str) -> TradingError:
+    """The same of any client's answer; ``headers`` go by names in lower case."""
+    what = f"{url} answered {status}: {text[:200]}"
+    if retryable(status):
+        return RetryLater(what, _pause_asked_seconds(headers))
     return FixConfiguration(f"{what}; correct {setting}, or use another source")
 
 
@@ -147,7 +152,11 @@ def retryable(status: int) -> bool:
 
 def retry_after_seconds(response: httpx.Response) -> float | None:
     """The pause that the other side asks for; None when it does not say (or not in seconds)."""
-    text = response.headers.get("Retry-After", "")
+    return _pause_asked_seconds(response.headers)
+
+
+def _pause_asked_seconds(headers: Mapping[str, str]) -> float | None:
+    text = headers.get("retry-after", "")
     return float(text) if text.isdigit() else None
 
 

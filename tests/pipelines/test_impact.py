@@ -315,6 +315,7 @@ def test_back_tests_that_include_the_day(instance, ledger, tmp_path):
                 "strategy_id": f"{day}{number}",
                 "status": status,
                 "trades": 1,
+                "liquidations": 0,
                 "trials": 2,
                 "window_start": end - timedelta(days=3),
                 "window_end": end,

@@ -20,6 +20,7 @@ from resources.known import klines_known_at
 from resources.platform import PlatformResource
 from sensors.alerts import alert_on_revised_klines
 from tests.instance import OPEN_DAY, Home, at, configuration, failure, make_home, rows, run_job
+from trading.errors import BadData
 from trading.simulation.settings import MarketSettings
 from warehouse.datasets.catalogue import BY_NAME
 from warehouse.datasets.certificates import KLINE_CERTIFICATES, KLINE_GAPS, KLINE_REPAIRS, KLINE_REVISIONS
@@ -254,6 +255,22 @@ def test_perpetuals_of_the_universe_are_followed(home: Home, venue: EmbeddedSand
             0, named=True
         )
         assert (row["underlying"], row["multiplier"]) == ("XLM", 1000)
+        proven = platform.lake.read(BY_NAME["futures_certificates"], LAST)
+        assert set(proven["status"]) == {"certified"}
+        rows = {(item["series"], item["symbol"]): item for item in proven.iter_rows(named=True)}
+        assert len(rows) == 6 * len(contracts)
+        expected = {"usdm_klines": 1440, "mark_klines": 1440, "open_interest": 288, "funding_rates": 3}
+        for series, count in expected.items():
+            certificate = rows[series, "BTCUSDT"]
+            assert (certificate["expected"], certificate["observed"]) == (count, count), series
+        assert rows["usdm_klines", "BTCUSDT"]["files"] == 1
+        assert platform.futures_judge.require_certified(BY_NAME["mark_klines"], LAST).equals(mark)
+        platform.lake.write(BY_NAME["mark_klines"], LAST, mark.filter(pl.col("symbol") != "BTCUSDT"))
+        with pytest.raises(BadData, match="mark_klines of .* is not certified: .*backfill --futures"):
+            platform.futures_judge.require_certified(BY_NAME["mark_klines"], LAST)
+        again = run_job(instance, "futures", partition_key=LAST.isoformat())
+        assert again.success, failure(again)
+        assert platform.lake.read(BY_NAME["futures_certificates"], LAST).equals(proven)
 
 
 def test_futures_that_are_switched_off_are_no_empty_market(home: Home, venue: EmbeddedSandbox) -> None:

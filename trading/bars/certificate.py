@@ -102,7 +102,7 @@ def certify(
         pl.col("open_time").n_unique().cast(pl.Int64).alias("revised")
     )
     rows = expected_minutes(universe, day, closed_before_ms)
-    for facts in (counts, holes, repaired, revised, _sources(inside), _files(evidence.files)):
+    for facts in (counts, holes, repaired, revised, source_counts(inside), file_hashes(evidence.files)):
         rows = rows.join(facts, on="symbol", how="left")
     rows = rows.join(_agreement(inside, evidence, settings), on="symbol", how="left")
     counted = [
@@ -169,14 +169,14 @@ def _reason(settings: CertificateSettings, missing_fraction: float) -> pl.Expr:
     )
 
 
-def _sources(klines: pl.DataFrame) -> pl.DataFrame:
+def source_counts(klines: pl.DataFrame) -> pl.DataFrame:
     """Rows per source as JSON, per symbol."""
     counts = klines.group_by("symbol", "source").len().sort("symbol", "source")
     entry = pl.format('"{}":{}', "source", "len")
     return counts.group_by("symbol").agg((pl.lit("{") + entry.str.join(",") + pl.lit("}")).alias("sources"))
 
 
-def _files(files: pl.DataFrame) -> pl.DataFrame:
+def file_hashes(files: pl.DataFrame) -> pl.DataFrame:
     """Number of verified files behind each symbol, and one hash over their checksums."""
     grouped = (
         files.sort("symbol", "file")

@@ -77,18 +77,22 @@ def find_gaps(
     day: date,
     closed_before_ms: int,
     evidence: GapEvidence | None = None,
+    step_ms: int = MINUTE_MS,
 ) -> pl.DataFrame:
     """Runs of minutes of the day that have no kline, each with its kind and the reason for it.
 
     Parameters
     ----------
     klines
-        Rows of the ``klines`` dataset; other days are ignored. A minute with volume 0 is data.
+        Rows of the ``klines`` dataset; other days are ignored. A minute with volume 0 is data. Of a
+        series without trades, ``volume`` is null or absent: an empty bar is not known then.
     instruments
         Who is expected, and when: columns ``symbol``, ``listed_at``, ``delisted_at`` (null: not known,
         which expects the symbol for the whole day).
     day, closed_before_ms
         The UTC day, and the moment up to which minutes count as closed.
+    step_ms
+        Distance of two rows of the series; a time between two steps belongs to the one before it.
 
     Returns
     -------
@@ -99,31 +103,54 @@ def find_gaps(
     start, end = day_bounds_ms(day, closed_before_ms)
     if end <= start or instruments.is_empty():
         return pl.DataFrame(schema=_SCHEMA)
-    present = klines.select("symbol", pl.col("open_time").dt.epoch("ms").alias("ms"), "volume").filter(
+    volume = pl.col("volume") if "volume" in klines.columns else pl.lit(None, pl.Float64).alias("volume")
+    opened = pl.col("open_time").dt.epoch("ms") // step_ms * step_ms
+    present = klines.select("symbol", opened.alias("ms"), volume).filter(
         pl.col("ms").is_between(start, end, closed="left")
     )
     counts = present.group_by("symbol").agg(pl.col("ms").n_unique().alias("minutes"))
     # Most symbols of most days are whole: only the others are looked at minute by minute.
-    whole = counts.filter(pl.col("minutes") == (end - start) // MINUTE_MS)
+    whole = counts.filter(pl.col("minutes") == -(-(end - start) // step_ms))
     broken = _expected(instruments).join(whole, on="symbol", how="anti")
     if broken.is_empty():
         return pl.DataFrame(schema=_SCHEMA)
-    minutes = pl.DataFrame({"ms": pl.int_range(start, end, MINUTE_MS, dtype=pl.Int64, eager=True)})
+    minutes = pl.DataFrame({"ms": pl.int_range(start, end, step_ms, dtype=pl.Int64, eager=True)})
     missing = broken.join(minutes, how="cross").join(present, on=["symbol", "ms"], how="anti")
     if missing.is_empty():
         return pl.DataFrame(schema=_SCHEMA)
     distinct = present.unique(["symbol", "ms"])
-    return _runs(_classified(missing, distinct, instruments.height, evidence or GapEvidence()))
+    return classified(missing, distinct, instruments.height, evidence or GapEvidence(), step_ms)
 
 
-def expected_minutes(instruments: pl.DataFrame, day: date, closed_before_ms: int) -> pl.DataFrame:
-    """Minutes of the day in which each symbol could trade: columns ``symbol`` and ``expected``."""
+def classified(
+    missing: pl.DataFrame, present: pl.DataFrame, symbols: int, evidence: GapEvidence, step_ms: int
+) -> pl.DataFrame:
+    """Runs of missing rows with their kinds: rows of the ``kline_gaps`` dataset.
+
+    Parameters
+    ----------
+    missing
+        Columns ``symbol``, ``ms``, ``listed_ms`` and ``delisted_ms``.
+    present
+        Columns ``symbol``, ``ms`` and ``volume``.
+    symbols
+        How many symbols could have had a row: one alone proves no silence of the venue.
+    step_ms
+        Distance of two rows of one run; ``missing_minutes`` counts the rows.
+    """
+    return _runs(_kinds(missing, present, symbols, evidence), step_ms)
+
+
+def expected_minutes(
+    instruments: pl.DataFrame, day: date, closed_before_ms: int, step_ms: int = MINUTE_MS
+) -> pl.DataFrame:
+    """Minutes (steps) of the day in which each symbol could trade: columns ``symbol`` and ``expected``."""
     start, end = day_bounds_ms(day, closed_before_ms)
     first = pl.max_horizontal(pl.col("listed_ms").fill_null(start), pl.lit(start))
     last = pl.min_horizontal(pl.col("delisted_ms").fill_null(end), pl.lit(end))
-    return _expected(instruments).select(
-        "symbol", ((last - first).clip(lower_bound=0) // MINUTE_MS).cast(pl.Int64).alias("expected")
-    )
+    # A step counts from its beginning on.
+    steps = -(-last // step_ms) + (-first // step_ms)
+    return _expected(instruments).select("symbol", steps.clip(lower_bound=0).cast(pl.Int64).alias("expected"))
 
 
 def _expected(instruments: pl.DataFrame) -> pl.DataFrame:
@@ -136,9 +163,7 @@ def _expected(instruments: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _classified(
-    missing: pl.DataFrame, present: pl.DataFrame, symbols: int, evidence: GapEvidence
-) -> pl.DataFrame:
+def _kinds(missing: pl.DataFrame, present: pl.DataFrame, symbols: int, evidence: GapEvidence) -> pl.DataFrame:
     """Each missing minute with the first kind that applies to it."""
     traded = present.select("ms").unique().with_columns(pl.lit(True).alias("others"))
     minutes = (
@@ -205,9 +230,9 @@ def _asked(missing: pl.DataFrame, asked: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _runs(minutes: pl.DataFrame) -> pl.DataFrame:
+def _runs(minutes: pl.DataFrame, step_ms: int) -> pl.DataFrame:
     """Neighbouring minutes of one symbol, kind and reason as one row."""
-    begins = (pl.col("ms") - pl.col("ms").shift() != MINUTE_MS) | pl.any_horizontal(
+    begins = (pl.col("ms") - pl.col("ms").shift() != step_ms) | pl.any_horizontal(
         *(pl.col(name) != pl.col(name).shift() for name in ("symbol", "kind", "reason"))
     )
     return (

@@ -23,6 +23,7 @@ class Claims:
     """
 
     def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._inside: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -30,7 +31,6 @@ class Claims:
     async def claim(self, path: str) -> AsyncIterator[None]:
         """Keep everybody else from downloading the file meanwhile."""
         number = zlib.crc32(path.encode()) % _LOCKS
-        self._folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self._folder / f"{number:02x}.lock")
         async with self._inside[number]:
             await _acquire(lock)

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
 
-import httpx
-
+from resources.market_data.archive.http import ArchiveHttp
 from resources.market_data.archive.layout import ArchiveFile
 from resources.market_data.archive.shelf import Shelf
 from resources.market_data.archive.transfer import Transfer
-from resources.market_data.reader import uses_proxies
 from resources.market_data.settings import ArchiveSettings
 from resources.market_data.surroundings import Patience, Surroundings
 from trading.errors import BadData
@@ -81,37 +77,19 @@ class Downloader:
         return asked is not None and self._surroundings.seconds() - asked < _UNUSABLE_SECONDS
 
     async def _fetch(self, choices: Sequence[Choice], report: Report | None) -> None:
-        async with self._client() as http:
-            patience = Patience(
-                self._settings.attempts,
-                self._settings.backoff_seconds,
-                self._settings.backoff_limit_seconds,
-            )
+        settings = self._settings
+        patience = Patience(settings.attempts, settings.backoff_seconds, settings.backoff_limit_seconds)
+        async with ArchiveHttp(
+            settings.base_url, timeout_seconds=settings.timeout_seconds, connections=settings.concurrency
+        ) as http:
             transfer = Transfer(http, self._shelf, patience, self._surroundings)
             run = _Run(transfer, self._known_unusable, report)
-            unusable = await run.work(choices, self._settings.concurrency)
+            unusable = await run.work(choices, settings.concurrency)
         for file, error in unusable.items():
             self._asked[file] = self._surroundings.seconds()
             self._bad.pop(file, None)
             if error is not None:
                 self._bad[file] = error
-
-    def _client(self) -> httpx.AsyncClient:
-        base_url = self._settings.base_url.rstrip("/") + "/"
-        connections = self._settings.concurrency
-        return httpx.AsyncClient(
-            base_url=base_url,
-            http2=True,
-            timeout=self._settings.timeout_seconds,
-            limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
-            trust_env=uses_proxies(base_url),
-            verify=self._trust,
-        )
-
-    @cached_property
-    def _trust(self) -> ssl.SSLContext:
-        # Made once: reading the certificates takes longer than a small file.
-        return httpx.create_ssl_context()
 
 
 class _Run:

@@ -10,7 +10,7 @@ import polars as pl
 from resources.market_data.archive.download import Choice, Downloader
 from resources.market_data.archive.futures_csv import read_funding, read_open_interest
 from resources.market_data.archive.layout import ArchiveFile, funding_month, metrics_day
-from resources.market_data.archive.shelf import Shelf
+from resources.market_data.archive.shelf import Shelf, sources_of
 from resources.market_data.archive.zips import csv_inside
 from resources.market_data.rows import joined
 from trading.model.days import end_ms
@@ -52,6 +52,17 @@ class FuturesFiles:
         return joined(found, OPEN_INTEREST).unique(
             OPEN_INTEREST.key, keep="last", maintain_order=True
         ), absent
+
+    def funding_evidence(self, symbols: Sequence[str], months: Iterable[date]) -> pl.DataFrame:
+        """The files behind the funding of months that are on the shelf, as ``kline_sources`` rows."""
+        return self._evidence([funding_month(symbol, month) for month in months for symbol in symbols])
+
+    def open_interest_evidence(self, symbols: Sequence[str], days: Iterable[date]) -> pl.DataFrame:
+        """The files behind the open interest of days that are on the shelf, as ``kline_sources`` rows."""
+        return self._evidence([metrics_day(symbol, day) for day in days for symbol in symbols])
+
+    def _evidence(self, files: Iterable[ArchiveFile]) -> pl.DataFrame:
+        return sources_of(((file, self._shelf.held(file)) for file in files), self._source)
 
     def _read(
         self, symbols: Sequence[str], dates: Iterable[date], now_ms: int, name: _Name, read: _Read

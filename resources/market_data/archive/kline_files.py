@@ -15,15 +15,15 @@ from resources.market_data.archive.arrivals import Arrivals, Batch
 from resources.market_data.archive.download import Choice, Downloader, Report
 from resources.market_data.archive.kline_csv import finish, read_together
 from resources.market_data.archive.layout import ArchiveFile, kline_day, kline_month
+from resources.market_data.archive.months_ahead import Month, MonthsAhead
 from resources.market_data.archive.parsed import ParsedFiles
-from resources.market_data.archive.shelf import Held, Shelf
+from resources.market_data.archive.shelf import Held, Shelf, sources_of
 from resources.market_data.archive.zips import csv_inside
 from resources.market_data.columns import empty
 from resources.market_data.parallel import each
 from trading.errors import BadData
 from trading.model.days import end_ms
 from trading.model.series import Series
-from warehouse.datasets.certificates import KLINE_SOURCES
 
 #: From so many days of a month on, its one file costs less than theirs.
 _DAYS_WORTH_A_MONTH = 10
@@ -54,6 +54,7 @@ class KlineFiles:
         self._source = source
         self._reader = ThreadPoolExecutor(1, thread_name_prefix=f"{source}-ahead")
         self._arrivals = Arrivals()
+        self._months = MonthsAhead(shelf, self._arrivals, self._parsed)
         self._ahead: tuple[_Question, Future[_Answer]] | None = None
 
     def fetch(
@@ -90,6 +91,8 @@ class KlineFiles:
             batches.append(self._batch(part_days, choices, series, report, before, total))
             before += len(choices)
         self._arrivals.begin(batches)
+        monthly = [(part_days, [c.file for c in choices if c.otherwise]) for part_days, choices in parts]
+        self._months.begin([Month(series, part_days, files) for part_days, files in monthly if files])
 
     def _batch(
         self,
@@ -148,6 +151,8 @@ class KlineFiles:
         return self._read(symbols, days, series)
 
     def _read(self, symbols: tuple[str, ...], days: tuple[date, ...], series: Series) -> _Answer:
+        if len(days) == 1:
+            self._months.reach(series, days[0])
         wanted = [(symbol, day) for symbol in symbols for day in days]
         files = [self._file(*item, series) for item in wanted]
         parts = self._together(wanted, files, series) if len(days) == 1 else None
@@ -172,13 +177,7 @@ class KlineFiles:
     def evidence(self, symbols: Sequence[str], days: Sequence[date], series: Series) -> pl.DataFrame:
         """The files behind the klines of the days, as ``kline_sources`` rows."""
         found = (self._file(symbol, day, series) for symbol in symbols for day in days)
-        # A month stands behind many days, and is one file.
-        files = dict(item for item in found if item is not None)
-        rows = [
-            (file.symbol, file.name, held.sha256, held.size_bytes, self._source)
-            for file, held in files.items()
-        ]
-        return pl.DataFrame(rows, schema=KLINE_SOURCES.schema, orient="row")
+        return sources_of((item for item in found if item is not None), self._source)
 
     def _together(
         self,

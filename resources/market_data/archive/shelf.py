@@ -7,11 +7,15 @@ import os
 import shutil
 import tempfile
 import weakref
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import polars as pl
+
 from resources.market_data.archive.layout import ArchiveFile
 from trading.errors import RetryLater
+from warehouse.datasets.certificates import KLINE_SOURCES
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +76,12 @@ class Shelf:
         RetryLater
             If the folder cannot be made.
         """
-        path = self._path(file)
+        part = _part_of(self._path(file))
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            part.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise self.unwritable(error) from error
-        return path.with_name(f"{path.name}.part")
+        return part
 
     def accept(self, file: ArchiveFile, expected: str) -> bool:
         """Give a finished part its final name, if it agrees with the checksum; otherwise drop it.
@@ -87,7 +91,8 @@ class Shelf:
         RetryLater
             If the folder cannot be written to.
         """
-        part, path = self.part(file), self._path(file)
+        path = self._path(file)
+        part = _part_of(path)
         if _digest(part) != expected:
             part.unlink()
             return False
@@ -116,7 +121,7 @@ class Shelf:
         return self.folder / file.folder / file.name
 
     def _write(self, path: Path, text: str) -> None:
-        part = path.with_name(f"{path.name}.part")
+        part = _part_of(path)
         part.write_text(text, encoding="ascii")
         self._flush(part)
         part.replace(path)
@@ -127,8 +132,19 @@ class Shelf:
                 os.fsync(opened.fileno())
 
 
+def sources_of(files: Iterable[tuple[ArchiveFile, Held | None]], source: str) -> pl.DataFrame:
+    """The files that are held, each once, as ``kline_sources`` rows."""
+    found = {file: held for file, held in files if held is not None}
+    rows = [(file.symbol, file.name, held.sha256, held.size_bytes, source) for file, held in found.items()]
+    return pl.DataFrame(rows, schema=KLINE_SOURCES.schema, orient="row")
+
+
 def _checksum_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.CHECKSUM")
+
+
+def _part_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}.part")
 
 
 def _digest(path: Path) -> str:

@@ -154,6 +154,17 @@ class ArchiveMarketData:
         rows = rows.unique(OPEN_INTEREST.key, keep="first", maintain_order=True)
         return between(rows, "time", start_ms, end_ms)
 
+    def funding_evidence(self, symbols: Sequence[str], start_ms: int, end_ms: int) -> pl.DataFrame:
+        """The monthly zips that `funding_rates` has read of the range, as ``kline_sources`` rows."""
+        months = sorted({month_of(day)[0] for day in _days(start_ms, end_ms)})
+        return self._futures.funding_evidence(sorted(set(symbols)), months)
+
+    def open_interest_evidence(self, symbols: Sequence[str], start_ms: int, end_ms: int) -> pl.DataFrame:
+        """The daily zips that `open_interest` has read of the range, as ``kline_sources`` rows."""
+        days = _days(start_ms, end_ms)
+        before = [days[0] - timedelta(days=1)] if days else []
+        return self._futures.open_interest_evidence(sorted(set(symbols)), [*before, *days])
+
     def _time_after(self, moment_ms: int) -> int:
         """The venue's time, asked for only while it is not known to be past a moment."""
         if self._seen_ms < moment_ms:

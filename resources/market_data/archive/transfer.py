@@ -6,17 +6,18 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 from typing import TypeVar
 
-import httpx
-
 from resources.market_data.archive.claims import Claims
+from resources.market_data.archive.http import Answer, ArchiveHttp
 from resources.market_data.archive.layout import ArchiveFile
+from resources.market_data.archive.saving import Saving
 from resources.market_data.archive.shelf import Shelf
-from resources.market_data.reader import is_web_page, refused, web_page
+from resources.market_data.reader import is_web_page, refusal, web_page
 from resources.market_data.surroundings import Patience, Surroundings
-from trading.errors import BadData, RetryLater
+from trading.errors import BadData, RetryLater, TradingError
 
 _CHECKSUM = re.compile(r"^(?P<sha256>[0-9a-f]{64}) [ *](?P<name>\S+)\s*$")
 _WHOLE_TRIES = 2
@@ -24,16 +25,10 @@ _Result = TypeVar("_Result")
 
 
 class Transfer:
-    """Downloads of one run over one asynchronous client.
-
-    Parameters
-    ----------
-    http
-        Client whose base address is the archive's.
-    """
+    """Downloads of one run over one asynchronous client."""
 
     def __init__(
-        self, http: httpx.AsyncClient, shelf: Shelf, patience: Patience, surroundings: Surroundings
+        self, http: ArchiveHttp, shelf: Shelf, patience: Patience, surroundings: Surroundings
     ) -> None:
         self._http = http
         self._shelf = shelf
@@ -76,49 +71,39 @@ class Transfer:
         )
 
     async def _checksum(self, file: ArchiveFile) -> str | None:
-        response = await self._http.get(f"{file.path}.CHECKSUM")
-        if response.status_code == httpx.codes.NOT_FOUND:
+        answer = await self._http.get(f"{file.path}.CHECKSUM")
+        if answer.status == HTTPStatus.NOT_FOUND:
             return None
-        if not response.is_success:
-            raise refused(response, "market_data.archive.base_url")
-        if is_web_page(response.headers, response.content):
-            raise web_page(str(response.request.url))
-        match = _CHECKSUM.match(response.text)
+        if not answer.is_success:
+            raise _refused(answer)
+        if is_web_page(answer.headers, answer.content):
+            raise web_page(answer.url)
+        match = _CHECKSUM.match(answer.text)
         if match is None or match["name"].rsplit("/", 1)[-1] != file.name:
             raise BadData(
-                f"{file.name}.CHECKSUM is {response.text[:120]!r}, expected a SHA-256 and the name {file.name}"
+                f"{file.name}.CHECKSUM is {answer.text[:120]!r}, expected a SHA-256 and the name {file.name}"
             )
         return match["sha256"]
 
     async def _continue(self, file: ArchiveFile, part: Path) -> bool:
         """Download what the part lacks; False when the file is not published."""
-        have = part.stat().st_size if part.is_file() else 0
-        # Compressed on the way, a file could not be gone on with.
-        headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
-        async with self._http.stream("GET", file.path, headers=headers) as response:
-            if response.status_code == httpx.codes.NOT_FOUND:
-                return False
-            if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
-                return have > 0  # nothing is left: the checksum judges what is there
-            if not response.is_success:
-                await response.aread()
-                raise refused(response, "market_data.archive.base_url")
-            resumes = response.status_code == httpx.codes.PARTIAL_CONTENT
-            if resumes and not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
-                part.unlink()
-                raise RetryLater(f"{response.request.url} answered with another range than was asked for")
-            await self._receive(response, part, append=resumes)
-        return True
-
-    async def _receive(self, response: httpx.Response, part: Path, *, append: bool) -> None:
         try:
-            with part.open("ab" if append else "wb") as out:
-                async for chunk in response.aiter_raw():
-                    if not append and out.tell() == 0 and is_web_page(response.headers, chunk):
-                        raise web_page(str(response.request.url))
-                    out.write(chunk)
+            with Saving(part) as saving:
+                # Compressed on the way, a file could not be gone on with.
+                headers = ["Accept-Encoding: identity"]
+                if saving.have:
+                    headers.append(f"Range: bytes={saving.have}-")
+                answer = await self._http.get(file.path, headers, saving.receive)
+            if answer.is_success:
+                part.touch()  # a body without a byte is a file too
+                return True
         except OSError as error:
             raise self._shelf.unwritable(error) from error
+        if answer.status == HTTPStatus.NOT_FOUND:
+            return False
+        if answer.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            return saving.have > 0  # nothing is left: the checksum judges what is there
+        raise _refused(answer)
 
     async def _patiently(self, path: str, read: Callable[[], Awaitable[_Result]]) -> _Result:
         """The read, repeated after failures that may pass."""
@@ -130,8 +115,10 @@ class Transfer:
                 )
             try:
                 return await read()
-            except httpx.TransportError as error:
-                last = RetryLater(f"{self._http.base_url}{path} cannot be read: {error!r}")
             except RetryLater as error:
                 last = error
         raise last or RetryLater(f"{path} was never tried")
+
+
+def _refused(answer: Answer) -> TradingError:
+    return refusal(answer.url, answer.status, answer.text, answer.headers, "market_data.archive.base_url")

@@ -119,6 +119,14 @@ class BinanceMarketData:
         """No rows: the interface gives no checksums."""
         return pl.DataFrame(schema=KLINE_SOURCES.schema)
 
+    def funding_evidence(self, symbols: Sequence[str], start_ms: int, end_ms: int) -> pl.DataFrame:
+        """No rows: the interface gives no checksums."""
+        return pl.DataFrame(schema=KLINE_SOURCES.schema)
+
+    def open_interest_evidence(self, symbols: Sequence[str], start_ms: int, end_ms: int) -> pl.DataFrame:
+        """No rows: the interface gives no checksums."""
+        return pl.DataFrame(schema=KLINE_SOURCES.schema)
+
     def daily_volumes(self, symbols: Sequence[str], first_day: date, last_day: date) -> pl.DataFrame:
         """Traded value of each closed UTC day of spot pairs, from the venue's own daily klines."""
         now_ms = self.now_ms()

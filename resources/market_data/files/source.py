@@ -131,6 +131,14 @@ class FilesMarketData:
         """Always an error: files hold spot klines."""
         raise lacks(self.name, "open interest")
 
+    def funding_evidence(self, symbols: Sequence[str], start_ms: int, end_ms: int) -> pl.DataFrame:
+        """Always an error: files hold spot klines."""
+        raise lacks(self.name, "funding rates")
+
+    def open_interest_evidence(self, symbols: Sequence[str], start_ms: int, end_ms: int) -> pl.DataFrame:
+        """Always an error: files hold spot klines."""
+        raise lacks(self.name, "open interest")
+
     @property
     def _klines(self) -> pl.DataFrame:
         return self._read[0]

@@ -79,6 +79,43 @@ def test_a_broken_connection_is_gone_on_with(venue: VenueServer, shelf: Shelf, w
     assert not parts(shelf)
 
 
+def test_a_server_that_falls_silent_is_left_and_gone_on_with(
+    venue: VenueServer, shelf: Shelf, waits: Waits
+) -> None:
+    venue.serve(DAY, CONTENT)
+    venue.stall[f"/{DAY.path}"] = 100_000
+    settings = ArchiveSettings(base_url=venue.base_url, attempts=2, timeout_seconds=1)
+    Downloader(settings, shelf, waits.surroundings).fetch([Choice(DAY)])
+    assert zips(shelf)[0].read_bytes() == CONTENT
+    first, second = venue.asked(".zip")
+    assert (first, second.startswith("bytes=")) == ("", True)
+
+
+def test_a_server_that_is_not_there_is_named(shelf: Shelf, waits: Waits) -> None:
+    settings = ArchiveSettings(base_url="http://127.0.0.1:9", attempts=2, timeout_seconds=5)
+    with pytest.raises(RetryLater, match=r"http://127\.0\.0\.1:9/data/.*CHECKSUM cannot be read: .*curl 7"):
+        Downloader(settings, shelf, waits.surroundings).fetch([Choice(DAY)])
+    assert waits.paused == [0.5]
+
+
+def test_a_file_without_a_byte_is_judged_by_its_checksum(
+    venue: VenueServer, shelf: Shelf, waits: Waits
+) -> None:
+    venue.serve(DAY, b"", checksum="0" * 64)
+    with pytest.raises(BadData, match="contradicts its CHECKSUM, twice"):
+        downloader(venue, shelf, waits).fetch([Choice(DAY)])
+    assert not parts(shelf)
+
+
+def test_another_range_than_was_asked_for_is_not_kept(venue: VenueServer, shelf: Shelf, waits: Waits) -> None:
+    venue.serve(DAY, CONTENT)
+    shelf.part(DAY).write_bytes(CONTENT[:1000])
+    venue.answers[f"/{DAY.path}"] = [(206, {"Content-Range": "bytes 5-9/10"}, CONTENT[5:10])]
+    downloader(venue, shelf, waits).fetch([Choice(DAY)])
+    assert zips(shelf)[0].read_bytes() == CONTENT
+    assert venue.asked(".zip") == ["bytes=1000-", ""]
+
+
 def test_a_server_without_ranges_sends_the_whole_file_again(
     venue: VenueServer, shelf: Shelf, waits: Waits
 ) -> None:

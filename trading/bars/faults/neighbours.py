@@ -44,9 +44,9 @@ def arrange(bars: pl.DataFrame, interval_ms: int, previous: pl.DataFrame | None 
         pl.col("symbol").cast(symbols).to_physical().alias("_run"),
     )
     # One number to sort by: times since the epoch in milliseconds stay below 2**42 until 2109.
-    key = frame.select(pl.col("_run").cast(pl.Int64) * 2**42 + pl.col("_ms")).to_series()
+    key = frame.select((pl.col("_run").cast(pl.Int64) * 2**42 + pl.col("_ms")).alias("_key")).to_series()
     if not key.is_sorted():
-        frame = frame[key.arg_sort()]
+        frame = frame.with_columns(key).sort("_key", maintain_order=True).drop("_key")
     same = pl.col("_run") == pl.col("_run").shift()
     before_close = pl.col("close").shift()
     traded = (pl.col("open") > 0) & (before_close > 0)
