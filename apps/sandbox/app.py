@@ -21,12 +21,18 @@ from apps.sandbox.guard import Guard
 from apps.sandbox.provisional import ProvisionalMinutes
 from apps.sandbox.settings import SandboxSettings
 from apps.sandbox.spot import SpotApi, marks
+from apps.sandbox.trading.api import TradingApi
+from apps.sandbox.trading.exchange import PaperExchange
+from apps.sandbox.trading.faults import SkewedClock, StaleClock
+from apps.sandbox.trading.stream.api import StreamApi
 from apps.sandbox.usdm.api import FuturesApi
 from trading.model.interval import MINUTE_MS
+from trading.model.series import Market
+from trading.ports import Clock
 
 
 def create_app(backings: Backings, clock: SandboxClock, settings: SandboxSettings) -> Starlette:
-    """Build the exchange.
+    """Build the exchange; its trading side is ``state.exchange``.
 
     Parameters
     ----------
@@ -37,9 +43,11 @@ def create_app(backings: Backings, clock: SandboxClock, settings: SandboxSetting
     settings
         Limits, delays and faults; the backings and the clock are made already.
     """
+    venue_clock = SkewedClock(clock, settings.trading.faults)
+    shown_clock = StaleClock(venue_clock, settings.trading.faults)
     plan, faults = FaultPlan(settings.faults), ArchiveFaults(settings.faults)
     delay_ms = settings.archive_delay_minutes * MINUTE_MS
-    shown = ProvisionalMinutes(backings.spot, faults, clock, delay_ms)
+    bars = ProvisionalMinutes(backings.spot, faults, clock, delay_ms)
     content = ArchiveContent(backings.spot, backings.futures, faults)
     archive = ArchiveApi(content, clock, faults, plan, delay_ms=delay_ms, marks=marks(backings.spot))
     spot_guard = Guard(
@@ -47,21 +55,35 @@ def create_app(backings: Backings, clock: SandboxClock, settings: SandboxSetting
     )
     futures_guard = Guard(WeightGate(settings.futures_weight_limit), plan, clock, ("X-MBX-USED-WEIGHT-1M",))
     clock_api = _ClockApi(clock)
-    return Starlette(
+    spot = SpotApi(backings.spot, bars, venue_clock, settings.weight_limit, shown_clock)
+    exchange = PaperExchange(backings, venue_clock, settings)
+    trading = TradingApi(exchange, venue_clock, settings.trading)
+    stream = StreamApi(exchange, venue_clock, settings.trading.faults)
+    guards = {Market.SPOT: spot_guard, Market.USDM: futures_guard}
+    app = Starlette(
         routes=[
-            *SpotApi(backings.spot, shown, clock, settings.weight_limit).routes(spot_guard),
-            *_futures_routes(backings, clock, settings.futures_weight_limit, futures_guard),
+            *trading.routes(guards),
+            *stream.routes(guards),
+            *spot.routes(spot_guard),
+            *_futures_routes(
+                backings, (venue_clock, shown_clock), settings.futures_weight_limit, futures_guard
+            ),
             *CoinbaseApi(backings.second_venue, clock).routes(),
             *archive.routes(),
             Route("/sandbox/clock", clock_api.show),
             Route("/sandbox/clock", clock_api.set, methods=["POST"]),
         ]
     )
+    app.state.exchange = exchange
+    return app
 
 
-def _futures_routes(backings: Backings, clock: SandboxClock, weight_limit: int, guard: Guard) -> list[Route]:
+def _futures_routes(
+    backings: Backings, clocks: tuple[Clock, Clock], weight_limit: int, guard: Guard
+) -> list[Route]:
     if backings.futures is not None:
-        return FuturesApi(backings.futures, clock, weight_limit).routes(guard)
+        clock, shown = clocks
+        return FuturesApi(backings.futures, clock, weight_limit, shown).routes(guard)
 
     async def refuse(request: Request) -> Response:
         raise not_served("Futures")

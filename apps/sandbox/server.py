@@ -18,6 +18,7 @@ from apps.sandbox.backing import Backings, FuturesBacking, SecondVenueBacking, S
 from apps.sandbox.clock import SandboxClock, create_clock
 from apps.sandbox.replay import ReplayBacking
 from apps.sandbox.settings import SandboxSettings
+from apps.sandbox.trading.exchange import PaperExchange
 from trading.errors import FixConfiguration, RetryLater
 from trading.simulation.futures import FuturesMarket
 from trading.simulation.market import Market
@@ -41,10 +42,14 @@ def create_backings(settings: SandboxSettings) -> Backings:
 
 
 def create(settings: SandboxSettings) -> tuple[Starlette, SandboxClock]:
-    """The exchange and its clock."""
+    """The exchange and its clock, which never starts before the journal's end."""
     backings = create_backings(settings)
     clock = create_clock(settings.clock, backings.spot.end_ms)
-    return create_app(backings, clock, settings), clock
+    app = create_app(backings, clock, settings)
+    reached_ms = app.state.exchange.reached_ms
+    if reached_ms > clock.now_ms():
+        clock.set(reached_ms)
+    return app, clock
 
 
 def serve(settings: SandboxSettings, host: str = "127.0.0.1", port: int = 8090) -> None:
@@ -55,7 +60,13 @@ def serve(settings: SandboxSettings, host: str = "127.0.0.1", port: int = 8090) 
 
 def _config(app: Starlette, host: str, port: int) -> uvicorn.Config:
     return uvicorn.Config(
-        app, host=host, port=port, log_level="warning", access_log=False, ws="none", lifespan="off"
+        app,
+        host=host,
+        port=port,
+        log_level="warning",
+        access_log=False,
+        ws="websockets-sansio",
+        lifespan="off",
     )
 
 
@@ -63,6 +74,11 @@ class EmbeddedSandbox:
     """The exchange in a daemon thread of this process, on a free loopback port.
 
     Use it as a context manager, or through `shared` for one exchange per settings and process.
+
+    Attributes
+    ----------
+    exchange
+        The paper accounts. They belong to the server's thread: look at them while no request is under way.
     """
 
     _shared: dict[SandboxSettings, EmbeddedSandbox] = {}  # noqa: RUF012 - one registry per process
@@ -71,6 +87,7 @@ class EmbeddedSandbox:
     def __init__(self, settings: SandboxSettings) -> None:
         self.settings = settings
         app, self.clock = create(settings)
+        self.exchange: PaperExchange = app.state.exchange
         self._server = uvicorn.Server(_config(app, "127.0.0.1", 0))
         self._socket: socket.socket | None = None
         self._thread: threading.Thread | None = None

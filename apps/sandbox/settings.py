@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Le
 
+from apps.sandbox.trading.settings import TradingSettings
 from trading.simulation.settings import MarketSettings
 
 
@@ -110,6 +111,8 @@ class SandboxSettings:
     odd_symbols
         Also trade pairs that a universe must leave out: USDCUSDT, EURUSDT, WBTCUSDT, BTCUPUSDT, the
         coin WAVESUSDT, which is delisted one day, and SRMUSDT, which no longer trades.
+    trading
+        Paper accounts for signed requests: spot, and futures where the backing has them.
     """
 
     backing: Literal["simulation", "replay"] = "simulation"
@@ -121,3 +124,4 @@ class SandboxSettings:
     futures_weight_limit: Annotated[int, Ge(0)] = 0
     archive_delay_minutes: Annotated[int, Ge(0)] = 0
     odd_symbols: bool = False
+    trading: TradingSettings = field(default_factory=TradingSettings)

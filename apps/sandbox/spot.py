@@ -14,10 +14,10 @@ from starlette.routing import Route
 from apps.sandbox import candles, parameters, render
 from apps.sandbox.answers import json_answer
 from apps.sandbox.backing import Backing, Minutes
-from apps.sandbox.clock import SandboxClock
 from apps.sandbox.gate import UNLIMITED_WEIGHT
 from apps.sandbox.guard import Guard, by_symbol
 from trading.model.instrument import Instrument
+from trading.ports import Clock
 
 
 class SpotApi:
@@ -29,11 +29,21 @@ class SpotApi:
         The bars to show: the backing's own, or what planned faults make of them.
     weight_limit
         Weight per minute that /exchangeInfo states; 0 states one that nobody reaches.
+    shown
+        The moment of which prices are shown; None is ``clock``.
     """
 
-    def __init__(self, backing: Backing, minutes: Minutes, clock: SandboxClock, weight_limit: int) -> None:
+    def __init__(
+        self,
+        backing: Backing,
+        minutes: Minutes,
+        clock: Clock,
+        weight_limit: int,
+        shown: Clock | None = None,
+    ) -> None:
         self._minutes = minutes
         self._clock = clock
+        self._shown = shown or clock
         self._weight_limit = weight_limit or UNLIMITED_WEIGHT
         self._listed = {item.symbol: item for item in backing.instruments()}
         self._marks = marks(backing)
@@ -70,7 +80,7 @@ class SpotApi:
             self._minutes,
             instrument.symbol,
             interval,
-            now_ms=self._clock.now_ms(),
+            now_ms=self._shown.now_ms(),
             start_ms=parameters.integer(query, "startTime"),
             end_ms=parameters.integer(query, "endTime"),
             limit=parameters.limit(query),
@@ -79,7 +89,7 @@ class SpotApi:
         return Response(body, media_type="application/json", headers=self._marks)
 
     async def _day_ticker(self, request: Request) -> Response:
-        now_ms = self._clock.now_ms()
+        now_ms = self._shown.now_ms()
 
         def ticker(instrument: Instrument) -> dict[str, Any] | None:
             minutes = candles.last_day(self._minutes, instrument.symbol, now_ms)
@@ -113,7 +123,7 @@ class SpotApi:
         return json_answer(found)
 
     def _last_price(self, symbol: str) -> float | None:
-        minutes: pl.DataFrame = candles.last_day(self._minutes, symbol, self._clock.now_ms())
+        minutes: pl.DataFrame = candles.last_day(self._minutes, symbol, self._shown.now_ms())
         return None if minutes.is_empty() else float(minutes["close"][-1])
 
 

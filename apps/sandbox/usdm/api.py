@@ -12,7 +12,6 @@ from starlette.routing import Route
 from apps.sandbox import candles, parameters, render
 from apps.sandbox.answers import json_answer
 from apps.sandbox.backing import FuturesBacking
-from apps.sandbox.clock import SandboxClock
 from apps.sandbox.errors import invalid_interval, invalid_symbol, missing, out_of_reach
 from apps.sandbox.gate import UNLIMITED_WEIGHT
 from apps.sandbox.guard import Guard, Handler, by_symbol
@@ -20,6 +19,7 @@ from apps.sandbox.usdm import history
 from apps.sandbox.usdm import render as shapes
 from trading.model.interval import DAY_MS, MINUTE_MS
 from trading.model.series import Series
+from trading.ports import Clock
 from trading.simulation.contracts import USUAL_HOURS, Contract
 from trading.simulation.funding import HOUR_MS, next_settlement
 from trading.simulation.funding import funding_rate as rate_of
@@ -41,12 +41,21 @@ _OPEN_INTEREST_DAYS = 30
 
 
 class FuturesApi:
-    """Everything under /fapi/v1, and /futures/data/openInterestHist."""
+    """Everything public under /fapi/v1, and /futures/data/openInterestHist.
 
-    def __init__(self, backing: FuturesBacking, clock: SandboxClock, weight_limit: int) -> None:
+    Parameters
+    ----------
+    shown
+        The moment of which traded prices are shown; None is ``clock``.
+    """
+
+    def __init__(
+        self, backing: FuturesBacking, clock: Clock, weight_limit: int, shown: Clock | None = None
+    ) -> None:
         self._bars = backing.bars
         self._market = backing.market
         self._clock = clock
+        self._shown = shown or clock
         self._weight_limit = weight_limit or UNLIMITED_WEIGHT
 
     def routes(self, guard: Guard) -> list[Route]:
@@ -87,7 +96,7 @@ class FuturesApi:
                 self._bars[series],
                 contract.symbol,
                 interval,
-                now_ms=self._clock.now_ms(),
+                now_ms=self._shown.now_ms(),
                 start_ms=parameters.integer(query, "startTime"),
                 end_ms=parameters.integer(query, "endTime"),
                 limit=parameters.limit(query, _USUAL_BARS, _MOST_BARS),
@@ -124,7 +133,7 @@ class FuturesApi:
         return self._each(request, self._premium)
 
     async def _day_ticker(self, request: Request) -> Response:
-        now_ms = self._clock.now_ms()
+        now_ms = self._shown.now_ms()
 
         def ticker(contract: Contract) -> dict[str, Any] | None:
             minutes = candles.last_day(self._bars[Series.USDM], contract.symbol, now_ms)
@@ -205,7 +214,7 @@ class FuturesApi:
         return json_answer(single)
 
     def _last(self, series: Series, symbol: str) -> float | None:
-        minutes = candles.last_day(self._bars[series], symbol, self._clock.now_ms())
+        minutes = candles.last_day(self._bars[series], symbol, self._shown.now_ms())
         return None if minutes.is_empty() else float(minutes["close"][-1])
 
 

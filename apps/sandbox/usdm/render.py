@@ -20,7 +20,6 @@ _ORDER_TYPES = [
     "STOP_MARKET",
     "TAKE_PROFIT",
     "TAKE_PROFIT_MARKET",
-    "TRAILING_STOP_MARKET",
 ]
 #: Delivery date of a perpetual, which has none.
 _NEVER_MS = 4_133_404_800_000
