@@ -17,6 +17,7 @@ from trading.ledger.accounting import rounded
 from trading.model.canonical import canonical_json
 from trading.model.decision import Verdict, VerdictKind
 from trading.model.order import Order
+from trading.model.series import Market
 
 _BOOKKEEPING = frozenset({"state", "created_at_ms", "signature", "sending_at_ms"})
 
@@ -42,6 +43,8 @@ def sign_intents(orders: Iterable[Order], verdicts: Iterable[Verdict], key: byte
 def signature_of(order: Order, verdict: Verdict, key: bytes) -> str:
     """HMAC-SHA256 (64 hex digits) of an intent and its verdict."""
     intent = {name: value for name, value in asdict(order).items() if name not in _BOOKKEEPING}
+    if order.market is Market.SPOT:
+        del intent["market"]  # signatures from before there were others stay good
     answer = {**asdict(verdict), "quote_amount": rounded(verdict.quote_amount)}
     message = canonical_json(["approval", intent, answer])
     return hmac.new(key, message.encode(), hashlib.sha256).hexdigest()

@@ -10,6 +10,7 @@ from trading.execution.filters import broken_filters, floor_to, quantity_for
 from trading.model.canonical import client_order_id
 from trading.model.decision import Action, Decision, Verdict, VerdictKind
 from trading.model.order import Order, OrderState, Side
+from trading.model.series import Market
 from trading.model.snapshot import Position, Snapshot
 from trading.risk.exposure import price_of
 
@@ -24,7 +25,7 @@ def plan(
     """Orders for the approved and shrunk verdicts, in their order; the same inputs give the same ids.
 
     An entry buys what its amount pays at the close of the decision bar. An exit sells everything that
-    the desk and strategy hold, down to the lot step (in several legs above the venue's largest
+    the desk and strategy hold (buys back what they are short of), down to the lot step (in several legs above the venue's largest
     order); a rest too small to be an order stays behind as dust.
 
     Raises
@@ -41,8 +42,9 @@ def plan(
         decision = by_id.get(verdict.decision_id)
         if decision is None:
             raise BadData(f"verdict {verdict.decision_id}: there is no such decision among those planned")
-        side = Side.BUY if decision.action is Action.ENTER else Side.SELL
+        side = _side(decision, snapshot)
         quantities, price = _legs(decision, verdict, snapshot)
+        instrument = snapshot.instruments.get(decision.symbol)
         orders.extend(
             Order(
                 client_order_id=client_order_id(decision.decision_id, leg),
@@ -59,10 +61,17 @@ def plan(
                 created_at_ms=created_at_ms,
                 not_before_ms=decision.bar_close_ms,
                 reduce_only=decision.action is Action.EXIT,
+                market=Market.SPOT if instrument is None else instrument.market,
             )
             for leg, quantity in enumerate(quantities)
         )
     return tuple(orders)
+
+
+def _side(decision: Decision, snapshot: Snapshot) -> Side:
+    if decision.action is Action.ENTER:
+        return Side.BUY
+    return Side.SELL if _position(decision, snapshot).quantity > 0 else Side.BUY
 
 
 def _legs(decision: Decision, verdict: Verdict, snapshot: Snapshot) -> tuple[list[Decimal], Decimal]:
@@ -87,8 +96,8 @@ def _exit_legs(decision: Decision, snapshot: Snapshot) -> tuple[list[Decimal], D
     # Without a close the last price known to the ledger stands in: it only measures slippage.
     reference = position.average_cost if price is None else price
     if instrument is None:
-        return [position.quantity], reference
-    rest = floor_to(position.quantity, instrument.lot_step)
+        return [abs(position.quantity)], reference
+    rest = floor_to(abs(position.quantity), instrument.lot_step)
     largest = instrument.max_quantity or rest
     legs: list[Decimal] = []
     while rest > 0:
@@ -103,7 +112,7 @@ def _exit_legs(decision: Decision, snapshot: Snapshot) -> tuple[list[Decimal], D
 def _position(decision: Decision, snapshot: Snapshot) -> Position:
     for position in snapshot.portfolio.positions:
         own = (position.desk, position.strategy_id) == (decision.desk, decision.strategy_id)
-        if own and position.symbol == decision.symbol and position.quantity > 0:
+        if own and position.symbol == decision.symbol and position.quantity != 0:
             return position
     raise BadData(
         f"{decision.symbol}: an exit of {decision.desk} {decision.strategy_id} was approved without a holding"

@@ -63,65 +63,102 @@ def exact(name: str, value: Decimal) -> Decimal:
 
 
 def cost_basis(position: Position) -> Decimal:
-    """What the holding cost, fees included (account currency)."""
+    """What the holding cost, fees included (account currency); negative for a short."""
     return rounded(EXACT.multiply(position.quantity, position.average_cost))
 
 
 def apply_fill(
-    position: Position | None, fill: Fill, *, desk: str, strategy_id: str, currency: str = "USDT"
+    position: Position | None,
+    fill: Fill,
+    *,
+    desk: str,
+    strategy_id: str,
+    currency: str = "USDT",
+    shorts: bool = False,
 ) -> tuple[Position, Decimal]:
     """Book a fill on a position at average cost.
 
-    A fee in the account currency is part of the cost of a buy and reduces the proceeds of a sell.
-    A fee in the base currency changes the quantity. A fee in a third currency is cash of its own
-    (see `trading.ledger.transfers`) and stays out of the cost.
+    A fee in the account currency is part of the cost of what is opened and reduces the proceeds of what
+    is closed. A fee in the base currency changes the quantity. A fee in a third currency is cash of its
+    own (see `trading.ledger.transfers`) and stays out of the cost. The quantity and the cost basis of a
+    short are negative; its average cost is what was received per unit, after fees. A fill that turns a
+    position round closes the whole of it and opens the rest at the fill's own price and fees.
+
+    Parameters
+    ----------
+    shorts
+        Whether more may be sold than is held: on derivatives, and for what others than our desks did.
 
     Returns
     -------
     tuple
         The position after the fill, and the P&L that the fill realised. A closed position stays
-        with quantity 0 and keeps its realised P&L; a later buy opens it anew.
+        with quantity 0 and keeps its realised P&L; a later fill opens it anew.
 
     Raises
     ------
     HaltTrading
-        If more is sold than held.
+        If more is sold than held where that cannot be.
     BadData
         If quantity or price is not positive or has more than 18 decimals.
     """
     quantity, price = _positive("quantity", fill), _positive("price", fill)
     fee = exact("fee", fill.fee)
-    in_currency = fee if fill.fee_currency == currency else Decimal(0)
-    in_base = (
-        fee if fill.fee_currency != currency and fill.symbol == fill.fee_currency + currency else Decimal(0)
-    )
+    in_base = _fee_in_base(fill, currency)
     held = position or Position(desk, strategy_id, fill.symbol, Decimal(0), Decimal(0), fill.filled_at_ms)
     if held.symbol != fill.symbol:
         raise BadData(f"fill {fill.venue_fill_id} is of {fill.symbol}, the position of {held.symbol}")
     before = cost_basis(held)
     with localcontext(EXACT):
-        notional = notional_of(quantity, price)
-        if fill.side is Side.BUY:
-            left = held.quantity + quantity - in_base
-            cost = before + notional + in_currency
-            average = rounded(cost / left) if left > 0 else Decimal(0)
-            proceeds = -(notional + in_currency)
-        else:
-            left = held.quantity - quantity - in_base
-            average = held.average_cost if left > 0 else Decimal(0)
-            proceeds = notional - in_currency
-        if left < 0:
+        signed = quantity if fill.side is Side.BUY else -quantity
+        left = held.quantity + signed - in_base
+        if left < 0 and not shorts:
             raise HaltTrading(
                 f"fill {fill.venue_fill_id} sells {fill.quantity} {fill.symbol} but {desk}/{strategy_id} holds "
                 f"{held.quantity}: reconcile the position with the venue"
             )
-        opened = fill.filled_at_ms if held.quantity == 0 else held.opened_at_ms
-        after = replace(held, quantity=left, average_cost=average, opened_at_ms=opened)
-        realised = proceeds + cost_basis(after) - before
+        notional = notional_of(quantity, price)
+        paid = notional if fill.side is Side.BUY else -notional
+        paid += fee if fill.fee_currency == currency else Decimal(0)
+        opens = held.quantity == 0 or left * held.quantity < 0
+        if left == 0:
+            average = Decimal(0)
+        elif opens and left * signed > 0:
+            average = rounded(paid / (left if held.quantity == 0 else signed))
+        elif held.quantity * signed > 0:
+            average = rounded((before + paid) / left)
+        else:
+            average = held.average_cost
+        opened_at_ms = fill.filled_at_ms if opens else held.opened_at_ms
+        after = replace(held, quantity=left, average_cost=average, opened_at_ms=opened_at_ms)
+        realised = cost_basis(after) - before - paid
         return replace(after, realised_pnl=held.realised_pnl + realised), realised
 
 
-def replay(fills: Iterable[tuple[Fill, str, str]], currency: str = "USDT") -> Position | None:
+def signed_quantity(fill: Fill, currency: str = "USDT") -> Decimal:
+    """What a fill adds to the quantity held (base), fees in the base currency taken off."""
+    with localcontext(EXACT):
+        quantity = fill.quantity if fill.side is Side.BUY else -fill.quantity
+        return quantity - _fee_in_base(fill, currency)
+
+
+def short_cost(positions: Iterable[Position]) -> Decimal:
+    """What was received (account currency) for symbols of which less than nothing is held, all desks together.
+
+    This cash is no more ours to spend than the position is.
+    """
+    quantity: dict[str, Decimal] = {}
+    cost: dict[str, Decimal] = {}
+    with localcontext(EXACT):
+        for position in positions:
+            quantity[position.symbol] = quantity.get(position.symbol, Decimal(0)) + position.quantity
+            cost[position.symbol] = cost.get(position.symbol, Decimal(0)) + cost_basis(position)
+        return sum((max(-cost[name], Decimal(0)) for name, held in quantity.items() if held < 0), Decimal(0))
+
+
+def replay(
+    fills: Iterable[tuple[Fill, str, str]], currency: str = "USDT", *, shorts: bool = False
+) -> Position | None:
     """The position that fills lead to in the order in which they happened, however they were reported.
 
     Parameters
@@ -136,7 +173,9 @@ def replay(fills: Iterable[tuple[Fill, str, str]], currency: str = "USDT") -> Po
     """
     position: Position | None = None
     for fill, desk, strategy_id in sorted(fills, key=lambda item: sequence_key(item[0])):
-        position, _ = apply_fill(position, fill, desk=desk, strategy_id=strategy_id, currency=currency)
+        position, _ = apply_fill(
+            position, fill, desk=desk, strategy_id=strategy_id, currency=currency, shorts=shorts
+        )
     return position
 
 
@@ -176,6 +215,11 @@ def _price(price: Decimal | float | None) -> Decimal | None:
         return None
     exact_price = price if isinstance(price, Decimal) else Decimal(repr(float(price)))
     return exact_price if exact_price.is_finite() and exact_price > 0 else None
+
+
+def _fee_in_base(fill: Fill, currency: str) -> Decimal:
+    in_base = fill.fee_currency != currency and fill.symbol == fill.fee_currency + currency
+    return exact("fee", fill.fee) if in_base else Decimal(0)
 
 
 def _positive(name: str, fill: Fill) -> Decimal:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal, localcontext
 from enum import StrEnum
+from typing import Protocol
 
 from trading.errors import BadData
 from trading.ledger.accounting import EXACT, QUANTUM, exact, notional_of, rounded
@@ -203,7 +204,21 @@ def release(cause_id: str, order: Order, amount: Decimal, currency: str, at_ms: 
     )
 
 
-def of_fill(fill: Fill, order: Order, realised: Decimal, currency: str) -> tuple[Transfer, ...]:
+class Holder(Protocol):
+    """Whose position a fill changes; an order is one."""
+
+    @property
+    def desk(self) -> str:
+        """Desk that holds the position."""
+        ...
+
+    @property
+    def strategy_id(self) -> str:
+        """Strategy of the desk; empty where it has none."""
+        ...
+
+
+def of_fill(fill: Fill, holder: Holder, realised: Decimal, currency: str) -> tuple[Transfer, ...]:
     """The trade, its fee, and what it realised.
 
     Cash moves between free cash and the position's account, fees in the account's currency included. What
@@ -212,7 +227,7 @@ def of_fill(fill: Fill, order: Order, realised: Decimal, currency: str) -> tuple
     A fee in the base currency is quantity and no money; one in a third currency is cash of its own.
     """
     cash = free_cash(fill.venue, fill.account)
-    position = position_account(order.desk, order.strategy_id, order.symbol)
+    position = position_account(holder.desk, holder.strategy_id, fill.symbol)
     key = f"{fill.venue}/{fill.account}:{fill.venue_fill_id}"
     notional, fee = notional_of(fill.quantity, fill.price), exact("fee", fill.fee)
     paid = notional if fill.side is Side.BUY else notional.copy_negate()
@@ -224,7 +239,7 @@ def of_fill(fill: Fill, order: Order, realised: Decimal, currency: str) -> tuple
     moves.append((TransferKind.REALISED, REALISED, position, realised, currency))
     return tuple(
         _signed(
-            f"{kind}:{key}", fill.filled_at_ms, kind, source, target, amount, unit, order.client_order_id,
+            f"{kind}:{key}", fill.filled_at_ms, kind, source, target, amount, unit, fill.client_order_id,
             fill.venue_fill_id,
         )
         for kind, source, target, amount, unit in moves

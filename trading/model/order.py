@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
+from trading.model.series import Market
+
 
 class Side(StrEnum):
     """Direction of an order."""
@@ -80,6 +82,8 @@ class Order:
         Client order id of the order that this one protects or replaces; empty when it stands alone.
     signature
         Proof that the risk gate let it through, see `trading.execution.approval`. No part of its identity.
+    market
+        On a derivatives market a sale may open a short.
     sending_at_ms
         When *sending* was committed for this attempt, on the venue's clock; None before. An adapter
         sees to it that the venue does not accept the request once it is older than the venue's window.
@@ -105,13 +109,14 @@ class Order:
     reduce_only: bool = False
     role: OrderRole = OrderRole.SINGLE
     parent_id: str = ""
+    market: Market = Market.SPOT
     signature: str = field(default="", compare=False, repr=False)
     sending_at_ms: int | None = field(default=None, compare=False)
 
     @property
     def adds_exposure(self) -> bool:
-        """Whether a fill may add risk. On a spot account nothing can be sold that is not held."""
-        return self.side is Side.BUY and not self.reduce_only
+        """Whether a fill may add risk: on a spot account nothing can be sold that is not held."""
+        return not self.reduce_only and (self.side is Side.BUY or self.market is not Market.SPOT)
 
 
 @dataclass(frozen=True, slots=True)

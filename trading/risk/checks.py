@@ -53,6 +53,12 @@ def pending_order(context: Context) -> Check:
     return must_be("pending_order", "yes" if pending else "no", "no")
 
 
+def open_breaks(context: Context) -> Check:
+    """Breaks between ledger and venue that concern the symbol, or the whole account."""
+    portfolio, symbol = context.snapshot.portfolio, context.decision.symbol
+    return at_most("open_breaks", portfolio.broken_symbols.count(symbol) + portfolio.account_breaks, 0)
+
+
 def instrument(context: Context) -> Check:
     """The venue trades the symbol, and its filters are known."""
     found = context.snapshot.instruments.get(context.decision.symbol)
@@ -121,6 +127,7 @@ ENTRY_CHECKS: tuple[Callable[[Context], Check], ...] = (
     snapshot_identity,
     unknown_order,
     pending_order,
+    open_breaks,
     instrument,
     price,
     amount,
@@ -227,7 +234,7 @@ def sellable(context: Context, quantity: Decimal) -> Check:
     found = context.snapshot.instruments.get(context.decision.symbol)
     if found is None:
         return Check("dust", True, known(quantity), None, "≥ filters unknown")
-    largest = min(quantity, found.max_quantity) if found.max_quantity else quantity
+    largest = min(abs(quantity), found.max_quantity) if found.max_quantity else abs(quantity)
     legal = floor_to(largest, found.lot_step)
     broken = broken_filters(found, legal, price_of(context.snapshot, context.decision.symbol))
     detail = f"≥ {'; '.join(broken)}".strip()
@@ -237,11 +244,11 @@ def sellable(context: Context, quantity: Decimal) -> Check:
 def held_quantity(context: Context) -> Check:
     """There is a holding of the desk and strategy to reduce, and no sale of it in this pass yet."""
     position = position_of(context.decision, context.snapshot)
-    return at_least("held", Decimal(1) if position > 0 else Decimal(0), 1, f"position {position}")
+    return at_least("held", Decimal(1) if position else Decimal(0), 1, f"position {position}")
 
 
 def position_of(decision: Decision, snapshot: Snapshot) -> Decimal:
-    """Quantity held by the decision's desk and strategy in its symbol; 0 when none."""
+    """Quantity held by the decision's desk and strategy in its symbol, negative for a short; 0 when none."""
     return next(
         (
             item.quantity

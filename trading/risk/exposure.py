@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from trading.execution.filters import to_decimal
+from trading.ledger.accounting import short_cost
 from trading.model.check import known
 from trading.model.decision import Decision
 from trading.model.snapshot import Snapshot
@@ -33,7 +34,7 @@ class Exposure:
     total
         Value of all positions, open buy orders and approved entries; None when any is unknown.
     cash
-        Cash not spoken for by open buy orders and approved entries.
+        Cash not spoken for by open buy orders, approved entries and shorts.
     open_keys
         (desk, strategy, symbol) of every position held, under way or approved.
     """
@@ -85,7 +86,8 @@ def exposure_of(snapshot: Snapshot) -> Exposure:
         total = None if value is None or total is None else total + value
     return Exposure(
         equity=portfolio.equity,
-        cash=portfolio.cash - portfolio.pending_buy_amount,
+        # What a short brought in is not ours to spend, and as much again stands behind it.
+        cash=portfolio.cash - portfolio.pending_buy_amount - 2 * short_cost(portfolio.positions),
         by_symbol=by_symbol,
         total=total,
         open_keys=frozenset(keys),

@@ -8,9 +8,10 @@ from decimal import Decimal
 
 from trading.errors import HaltTrading
 from trading.ledger import transfers
-from trading.ledger.accounting import rounded
-from trading.ledger.transfers import CASH, RESERVED, Transfer, TransferKind, free_cash
+from trading.ledger.accounting import rounded, short_cost
+from trading.ledger.transfers import CASH, RESERVED, Transfer, TransferKind, free_cash, reserved_cash
 from trading.model.order import Order
+from trading.model.snapshot import Position
 from warehouse.ledger import audit
 from warehouse.ledger.backend import Transaction
 
@@ -61,6 +62,28 @@ def post_once(tx: Transaction, move: Transfer) -> bool:
 def free(tx: Transaction, venue: str, account: str, currency: str) -> Decimal:
     """Cash at a venue's account that no open order may spend."""
     return _held(tx, "{} = :name", free_cash(venue, account), currency)
+
+
+def spendable(tx: Transaction, venue: str, account: str, currency: str) -> Decimal:
+    """Free cash less what shorts tie up: what they brought in is not ours, and as much again stands behind it."""
+    shorts = tx.query(
+        "select desk, strategy_id, symbol, quantity, average_cost, opened_at_ms, realised_pnl from positions"
+        " where symbol in (select symbol from positions group by symbol having sum(quantity) < 0)"
+    )
+    return free(tx, venue, account, currency) - 2 * short_cost(Position(**row) for row in shorts)
+
+
+def of_account(tx: Transaction, venue: str, account: str) -> dict[str, Decimal]:
+    """Cash and coins at a venue's account by currency, reserved or not; what positions cost is no part of it."""
+    names = {"free": free_cash(venue, account), "reserved": reserved_cash(venue, account)}
+    rows = tx.query(
+        "select currency, sum(case when to_account in (:free, :reserved) then amount else 0 end)"
+        " - sum(case when from_account in (:free, :reserved) then amount else 0 end) as held"
+        " from transfers where to_account in (:free, :reserved) or from_account in (:free, :reserved)"
+        " group by currency",
+        names,
+    )
+    return {row["currency"]: rounded(Decimal(row["held"])) for row in rows}
 
 
 def total(tx: Transaction, currency: str) -> Decimal:

@@ -12,13 +12,15 @@ from trading.ledger import transfers
 from trading.ledger.accounting import exact
 from trading.model.decision import Decision, Verdict
 from trading.model.order import Order, OrderRole, OrderState, OrderType, Side
+from trading.model.series import Market
 from warehouse.ledger import audit, cash, decisions, order_history
 from warehouse.ledger.backend import Transaction
+from warehouse.ledger.lookup import in_chunks
 
 _COLUMNS = (
     "client_order_id, decision_id, tick_id, venue, account, desk, strategy_id, symbol, side, order_type,"
-    " quantity, limit_price, stop_price, reduce_only, role, parent_id, reference_price, state, created_at_ms,"
-    " not_before_ms"
+    " quantity, limit_price, stop_price, reduce_only, role, parent_id, market, reference_price, state,"
+    " created_at_ms, not_before_ms"
 )
 _SELECT = f"select {_COLUMNS} from orders"
 _AMOUNTS = ("quantity", "reference_price", "limit_price", "stop_price")
@@ -152,6 +154,20 @@ def by_id(tx: Transaction, client_order_id: str) -> Order | None:
     return _order(rows[0]) if rows else None
 
 
+def by_ids(tx: Transaction, ids: Collection[str]) -> dict[str, Order]:
+    """Those of the orders that the ledger has, by id."""
+    return {
+        row["client_order_id"]: _order(row)
+        for row in in_chunks(tx, f"{_SELECT} where client_order_id in", ids)
+    }
+
+
+def changed_since(tx: Transaction, since_ms: int) -> set[str]:
+    """Ids of the orders whose state changed from a moment on."""
+    rows = tx.query("select client_order_id from orders where updated_at_ms >= :since", {"since": since_ms})
+    return {row["client_order_id"] for row in rows}
+
+
 def signed(tx: Transaction, order: Order) -> Order:
     """The order with the risk gate's signature, which is kept apart; without one where there is none."""
     rows = tx.query(
@@ -268,7 +284,7 @@ def _reserve(tx: Transaction, order: Order, currency: str, at_ms: int) -> bool:
     """Set cash aside for an order; False when there is too little and the order was rejected."""
     if not order.adds_exposure:
         return True
-    free = cash.free(tx, order.venue, order.account, currency)
+    free = cash.spendable(tx, order.venue, order.account, currency)
     try:
         aside = transfers.reserve(order, free, currency, at_ms)
     except BadData as error:
@@ -288,5 +304,6 @@ def _order(row: dict[str, Any]) -> Order:
         "state": OrderState(row["state"]),
         "order_type": OrderType(row["order_type"]),
         "role": OrderRole(row["role"]),
+        "market": Market(row["market"]),
     }
     return Order(**{**row, **typed})

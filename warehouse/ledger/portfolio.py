@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
@@ -13,8 +13,8 @@ from trading.model.canonical import canonical_json
 from trading.model.interval import DAY_MS
 from trading.model.order import OrderState
 from trading.model.snapshot import Portfolio, Position
+from warehouse.ledger import breaks, orders
 from warehouse.ledger import cash as cash_book
-from warehouse.ledger import orders
 from warehouse.ledger.backend import Transaction
 
 _POSITION = "desk, strategy_id, symbol, quantity, average_cost, opened_at_ms, realised_pnl"
@@ -41,6 +41,7 @@ def load(
     held = positions(tx)
     marked = mark(held, cash(tx, currency), prices)
     pending = orders.in_states(tx, _PENDING)
+    broken_symbols, account_breaks = breaks.blocking(tx)
     first = tx.query(
         "select equity from equity where at_ms >= :start and at_ms < :end order by at_ms, tick_id limit 1",
         {"start": day_start_ms, "end": day_start_ms + DAY_MS},
@@ -53,6 +54,8 @@ def load(
         pending_symbols=tuple(sorted({order.symbol for order in pending})),
         unknown_symbols=tuple(sorted({order.symbol for order in pending if order.state in _IN_DOUBT})),
         pending_buy_amount=cash_book.reserved(tx, currency),
+        broken_symbols=broken_symbols,
+        account_breaks=account_breaks,
     )
 
 
@@ -72,6 +75,12 @@ def position(tx: Transaction, desk: str, strategy_id: str, symbol: str) -> Posit
         {"desk": desk, "strategy_id": strategy_id, "symbol": symbol},
     )
     return Position(**rows[0]) if rows else None
+
+
+def quantity_of(tx: Transaction, symbol: str, desks: Collection[str]) -> Decimal:
+    """Quantity (base, signed) that some desks hold of a symbol together."""
+    held = (each.quantity for each in positions(tx) if each.symbol == symbol and each.desk in desks)
+    return sum(held, Decimal(0))
 
 
 def last_filled_at_ms(tx: Transaction, desk: str, strategy_id: str, symbol: str) -> int | None:

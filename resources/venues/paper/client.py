@@ -46,6 +46,25 @@ def read_entry(transaction: Transaction, client_order_id: str) -> BookEntry | No
     )
 
 
+def read_open(transaction: Transaction) -> list[BookEntry]:
+    """Every order at work, oldest first."""
+    rows = transaction.query(
+        "select client_order_id from paper_orders where state in ('open', 'partially_filled')"
+        " order by accepted_at_ms, client_order_id"
+    )
+    entries = (read_entry(transaction, row["client_order_id"]) for row in rows)
+    return [entry for entry in entries if entry is not None]
+
+
+def read_fills(transaction: Transaction, since_ms: int = 0) -> list[Fill]:
+    """Every fill from a moment on, oldest first."""
+    rows = transaction.query(
+        "select content from paper_fills where filled_at_ms >= :since order by filled_at_ms, venue_fill_id",
+        {"since": since_ms},
+    )
+    return [read_fill(row["content"]) for row in rows]
+
+
 def insert_order(
     transaction: Transaction, order: Order, state: OrderState, reason: str, now_ms: int
 ) -> BookEntry:

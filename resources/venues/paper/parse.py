@@ -10,6 +10,7 @@ from typing import Any
 from trading.errors import BadData
 from trading.model.canonical import canonical_json
 from trading.model.order import Fill, Order, OrderRole, OrderState, OrderType, Side
+from trading.model.series import Market
 
 #: What our own bookkeeping says of an order; the venue neither sees nor compares it.
 _OURS = ("state", "created_at_ms", "signature", "sending_at_ms")
@@ -51,7 +52,7 @@ def _fields(content: str, what: str) -> dict[str, Any]:
             if fields.get(name) is not None:
                 fields[name] = Decimal(fields[name])
         fields["side"] = Side(fields["side"])
-        for name, enum in (("order_type", OrderType), ("role", OrderRole)):
+        for name, enum in (("order_type", OrderType), ("role", OrderRole), ("market", Market)):
             if name in fields:
                 fields[name] = enum(fields[name])
     except (ValueError, ArithmeticError, KeyError, TypeError) as error:

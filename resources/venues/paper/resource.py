@@ -2,35 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal
 
 import polars as pl
 
+from resources.venues.paper import account
 from resources.venues.paper.client import (
     BookEntry,
     insert_fills,
     insert_order,
     read_entry,
+    read_open,
     set_state,
 )
 from resources.venues.paper.parse import order_content
 from trading.costs.model import CostModel
-from trading.errors import BadData, RetryLater
-from trading.execution.filters import broken_filters
+from trading.errors import BadData, FixConfiguration, RetryLater
+from trading.execution.filters import broken_filters, to_decimal
 from trading.execution.matching import match
+from trading.model.account import CashMove, VenueBalance, VenueFill, VenueOrder, VenuePosition
 from trading.model.instrument import Instrument
 from trading.model.interval import MINUTE_MS
-from trading.model.order import Order, OrderState, OrderType
+from trading.model.order import Order, OrderState, OrderType, Side
 from trading.ports import Clock, OrderReport
+from trading.reconciliation.state import MANUAL_DESK
 from warehouse.ledger.backend import Ledger, Transaction
+
+#: Oldest bar whose price a reduction may be judged by.
+_PRICE_AGE_MS = 60 * MINUTE_MS
 
 #: Closed one-minute klines of a symbol from a moment (milliseconds) on.
 Bars = Callable[[str, int], pl.DataFrame]
 
 
 class PaperVenue:
-    """Implements `trading.ports.Venue` on the ledger's ``paper_orders`` and ``paper_fills``.
+    """Implements `trading.ports.Venue` and `Account` on the ledger's ``paper_orders`` and ``paper_fills``.
 
     An order is in the book once `submit` has committed. It fills from the bars that open at or after
     its ``not_before_ms`` and have closed by the clock; every call looks for new bars, so an order
@@ -42,10 +50,13 @@ class PaperVenue:
         Source of minute bars; may raise `RetryLater`, then the order rests.
     instruments
         The venue's filters by symbol; an order that breaks one is rejected, as a venue would.
+    currency
+        What the symbols are quoted in.
     """
 
     name = "paper"
     absence_proven_after_ms = 0
+    derivatives = False
 
     def __init__(
         self,
@@ -54,12 +65,14 @@ class PaperVenue:
         costs: CostModel,
         instruments: Mapping[str, Instrument],
         clock: Clock,
+        currency: str = "USDT",
     ) -> None:
         self._ledger = ledger
         self._bars = bars
         self._costs = costs
         self._instruments = instruments
         self._clock = clock
+        self._currency = currency
 
     def submit(self, order: Order) -> OrderReport:
         """Accept an order once; the same id with the same content is the same order, already here.
@@ -103,6 +116,98 @@ class PaperVenue:
                 set_state(transaction, client_order_id, OrderState.CANCELLED, reason, self._clock.now_ms())
                 entry = self._reread(transaction, client_order_id)
         return entry.report
+
+    def now_ms(self) -> int:
+        """The clock that the bars are replayed by."""
+        return self._clock.now_ms()
+
+    def open_orders(self) -> list[VenueOrder]:
+        """Every order that is at work once what can be matched by now has been."""
+        with self._ledger.read() as transaction:
+            entries = read_open(transaction)
+        matched = (self._matched(entry) for entry in entries)
+        return [account.venue_order(entry) for entry in matched if not entry.order.state.terminal]
+
+    def fills(self, symbols: Sequence[str], since_ms: int) -> list[VenueFill]:
+        """Every execution of the symbols from a moment on, oldest first."""
+        with self._ledger.read() as transaction:
+            return account.fills(transaction, symbols, since_ms)
+
+    def balances(self) -> list[VenueBalance]:
+        """Every currency with anything in it."""
+        with self._ledger.read() as transaction:
+            return account.balances(transaction, self.name, self._currency)
+
+    def positions(self) -> list[VenuePosition]:
+        """None: a spot account."""
+        return []
+
+    def cash_moves(self, since_ms: int) -> list[CashMove]:
+        """None: what is paid in is the ledger's own deposit."""
+        return []
+
+    def cancel_order(self, order: VenueOrder) -> None:
+        """Cancel an order; one that has ended, or is not here, is no error."""
+        if self.lookup(order.client_order_id) is not None:
+            self.cancel(order.client_order_id)
+
+    def reduce(self, symbol: str, side: Side, quantity: Decimal, client_order_id: str) -> None:
+        """Sell at most what the venue's book holds of the symbol, from the next bar on.
+
+        Raises
+        ------
+        BadData
+            If it would sell more than is held, or the venue would reject it.
+        """
+        held = {item.currency: item.free for item in self.balances()}
+        coin = symbol.removesuffix(self._currency)
+        if side is not Side.SELL or quantity > held.get(coin, 0):
+            raise BadData(
+                f"{side} {quantity} {symbol} reduces nothing: the paper account holds {held.get(coin, 0)}"
+            )
+        order = Order(
+            client_order_id=client_order_id,
+            decision_id="",
+            tick_id="",
+            venue=self.name,
+            desk=MANUAL_DESK,
+            strategy_id="",
+            symbol=symbol,
+            side=side,
+            quantity=quantity,
+            reference_price=self._newest_price(symbol),
+            state=OrderState.INTENT,
+            created_at_ms=self.now_ms(),
+            not_before_ms=self.now_ms(),
+            reduce_only=True,
+        )
+        report = self.submit(order)
+        if report.state is OrderState.REJECTED:
+            raise BadData(f"paper venue rejected {client_order_id}: {report.reason}")
+
+    def protect(
+        self, symbol: str, side: Side, quantity: Decimal, stop_price: Decimal, client_order_id: str
+    ) -> None:
+        """Refuse: the paper venue fills market orders only.
+
+        Raises
+        ------
+        FixConfiguration
+            Always.
+        """
+        raise FixConfiguration(f"{symbol}: the paper venue fills market orders only, it has no stops")
+
+    def count_down(self, symbols: Sequence[str], milliseconds: int) -> bool:
+        """False: the paper venue has no such timer."""
+        return False
+
+    def _newest_price(self, symbol: str) -> Decimal:
+        bars = self._bars(symbol, self.now_ms() - _PRICE_AGE_MS).sort("open_time")
+        if bars.is_empty():
+            raise RetryLater(
+                f"{symbol} has not traded for {_PRICE_AGE_MS // MINUTE_MS} minutes: no price to reduce at"
+            )
+        return to_decimal(bars["open"][-1])
 
     def _refusal(self, order: Order) -> str:
         """Why the venue would not take the order; empty when it would."""

@@ -11,11 +11,14 @@ import random
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
+from fault_account import CASH, FaultyAccount
+
 from resources.execution import sender
+from resources.reconciliation.reconcile import Scope, reconcile
 from trading.errors import RetryLater, TradingError, UnknownOutcome
 from trading.execution.approval import sign_intents
 from trading.ledger import transfers
@@ -24,8 +27,11 @@ from trading.ledger.transfers import RESERVED, TransferKind, position_account
 from trading.model.canonical import client_order_id
 from trading.model.decision import Action, Check, Decision, Outcome, Verdict, VerdictKind
 from trading.model.order import Fill, Order, OrderState, Side
+from trading.model.series import Market
 from trading.ports import OrderReport
-from warehouse.ledger import audit, cash, fills, orders, portfolio
+from trading.reconciliation.breaks import BreakKind
+from trading.reconciliation.state import FOREIGN_DESKS
+from warehouse.ledger import audit, breaks, cash, fills, orders, portfolio
 from warehouse.ledger.backend import Ledger, Transaction
 from warehouse.ledger.digest import tables
 
@@ -34,7 +40,6 @@ START_MS = 1_750_000_000_000
 #: How long the venue takes an order for after *sending*, and how long it may hide what it took.
 WINDOW_MS = 5_000
 VISIBLE_MS = 3_000
-CASH = Decimal(100_000)
 SYMBOLS = ("AAAUSDT", "BBBUSDT")
 
 
@@ -94,7 +99,8 @@ class FaultyVenue:
         if known is not None:
             known.effects += 1
             return known
-        rejected = self.world.random.random() < 0.1
+        short = order.side is Side.SELL and order.quantity > self.world.account.free(order.symbol)
+        rejected = self.world.random.random() < 0.1 or short
         state = OrderState.REJECTED if rejected else OrderState.OPEN
         self.book[order.client_order_id] = Accepted(order, self.world.now_ms, state=state)
         return self.book[order.client_order_id]
@@ -217,7 +223,10 @@ class World:
         self.in_flight: list[Order] = []
         self.happened: Counter[str] = Counter()
         self.trace: list[str] = []
+        self.symbols, self.visible_ms = SYMBOLS, VISIBLE_MS
         self.venue = FaultyVenue(self)
+        chance = self.random.random
+        self.account = FaultyAccount(self, self.venue.name, chance() < 0.5, chance() < 0.5)
         self.ledger = FaultyLedger(ledger, self)
         self.bars = 0
 
@@ -252,7 +261,7 @@ class World:
             self.venue.trade()
             self.attempt(self.settle)
             self.attempt(self.cancel_stale)
-            if self.at_rest():
+            if self.attempt(self.reconcile) and self.at_rest():
                 break
 
     def at_rest(self) -> bool:
@@ -260,7 +269,9 @@ class World:
         with self.real.read() as tx:
             live = [state.value for state in OrderState if not state.terminal]
             ours = tx.query(f"select state from orders where state in ({str(live)[1:-1]})")
-        return not ours and all(found.state.terminal for found in self.venue.book.values())
+            read = tx.query("select max(read_until_ms) as until from reconciled_accounts")[0]["until"]
+        over = not ours and all(found.state.terminal for found in self.venue.book.values())
+        return over and read is not None and read >= self.now_ms
 
     def bar(self) -> None:
         """Decide once, then try to get the tick through until it is through or too old."""
@@ -271,6 +282,9 @@ class World:
             if self.attempt(lambda: self.tick(tick)):
                 break
             self.tick_on(self.random.choice([100, 2_000, 6_000, 20_000]))
+        self.account.happen()
+        if self.random.random() < 0.7:
+            self.attempt(self.reconcile)
         if halt:
             self.note("cancel everything")
             self.attempt(lambda: sender.cancel_open(self.ledger, self.venue, self.now_ms))
@@ -291,6 +305,10 @@ class World:
 
     def settle(self) -> None:
         sender.settle(self.ledger, self.venue, self.now_ms, lease_clock=LeaseClock(self))
+
+    def reconcile(self) -> None:
+        scope = Scope(listed=frozenset(self.symbols))
+        reconcile(self.ledger, self.venue, self.account, scope, lease_clock=LeaseClock(self))
 
     def cancel_stale(self) -> None:
         sender.cancel_stale_intents(self.ledger, "", self.now_ms)
@@ -330,6 +348,7 @@ class World:
         """Buy what is free of doubt, and sell what is held; as the desks and the gate would."""
         account = portfolio.load(tx, {}, START_MS)
         blocked = {*account.pending_symbols, *account.unknown_symbols}
+        broken = {*account.broken_symbols} | (set(SYMBOLS) if account.account_breaks else set())
         decided, verdicts, planned = [], [], []
         for desk in ("one", "two"):
             for symbol in SYMBOLS:
@@ -337,13 +356,16 @@ class World:
                 if symbol in blocked or self.random.random() < 0.3:
                     continue
                 selling = held is not None and held.quantity > 0
+                if symbol in broken and not selling:
+                    continue
                 made = _decision(tick, desk, symbol, Action.EXIT if selling else Action.ENTER)
                 decided.append(made)
                 verdicts.append(Verdict(made.decision_id, VerdictKind.APPROVED, "ok", made.quote_amount, ()))
                 quantity = (
                     held.quantity if held is not None and selling else Decimal(self.random.randint(1, 60))
                 )
-                planned.append(_order(made, self.venue.name, quantity, self.now_ms))
+                market = Market.USDM if self.account.derivatives else Market.SPOT
+                planned.append(replace(_order(made, self.venue.name, quantity, self.now_ms), market=market))
         return decided, verdicts, planned
 
 
@@ -405,13 +427,48 @@ def violations(world: World) -> list[str]:
                 found.append(f"lost: {name} is still {state}")
             if booked[name] and name not in world.venue.book:
                 found.append(f"invented: {name} has fills that the venue never made")
-        found += books_out_of_balance(tx)
+        found += books_out_of_balance(tx, world)
+        found += account_not_reconciled(tx, world)
     if not audit.verify(world.real).intact:
         found.append("the audit chain is broken")
     return found
 
 
-def books_out_of_balance(tx: Transaction) -> list[str]:
+def account_not_reconciled(tx: Transaction, world: World) -> list[str]:
+    """What others did is in the books once, quantities and cash are the venue's, and only real breaks are open."""
+    found = []
+    account = world.account
+    adopted = {row["venue_fill_id"] for row in tx.query("select venue_fill_id from foreign_fills")}
+    if adopted != {fill.venue_fill_id for fill in account.others}:
+        found.append(f"adopted {sorted(adopted)}, others made {len(account.others)} fills")
+    causes = {row["venue_fill_id"]: row["cause"] for row in tx.query("select * from foreign_fills")}
+    found += [f"{fill.venue_fill_id} is labelled {causes[fill.venue_fill_id]}" for fill in account.others
+              if causes.get(fill.venue_fill_id, fill.cause.value) != fill.cause.value]  # fmt: skip
+    net = fills.net_quantities(tx, world.venue.name, "main")
+    held = portfolio.positions(tx)
+    for symbol, quantity in account.held().items():
+        of_desks = sum((item.quantity for item in held if item.symbol == symbol), Decimal(0))
+        if not net.get(symbol, Decimal(0)) == quantity == of_desks:
+            found.append(f"{symbol}: venue {quantity}, fills {net.get(symbol)}, positions {of_desks}")
+    if portfolio.cash(tx) != account.cash():
+        found.append(f"cash is {portfolio.cash(tx)}, the venue says {account.cash()}")
+    offset = {
+        symbol
+        for symbol in SYMBOLS
+        for foreign in [
+            sum((p.quantity for p in held if p.symbol == symbol and p.desk in FOREIGN_DESKS), Decimal(0))
+        ]
+        for own in [{p.quantity for p in held if p.symbol == symbol and p.desk not in FOREIGN_DESKS}]
+        if any(quantity * foreign < 0 for quantity in own)
+    }
+    stored = breaks.open_breaks(tx)
+    if {item.content.subject for item in stored if item.content.kind is BreakKind.OFFSET} != offset:
+        found.append(f"offsets are {offset}, the breaks say {stored}")
+    found += [f"break: {item.content}" for item in stored if item.content.kind is not BreakKind.OFFSET]
+    return found
+
+
+def books_out_of_balance(tx: Transaction, world: World) -> list[str]:
     """Prefix by prefix, then against positions, fills and reservations."""
     found = []
     held: dict[tuple[str, str], Decimal] = {}
@@ -433,7 +490,7 @@ def books_out_of_balance(tx: Transaction) -> list[str]:
         if in_books != cost_basis(position):
             found.append(f"{row}: books say {in_books}, cost is {cost_basis(position)}")
     # An oracle that knows nothing of accounts: what was paid in, less what trades and fees took.
-    expected = CASH
+    expected = CASH + sum((move.amount for move in world.account.moves), Decimal(0))
     for row in tx.query("select side, quantity, price, fee from fills"):
         sign = -1 if row["side"] == "buy" else 1
         expected += sign * row["quantity"] * row["price"] - row["fee"]

@@ -9,16 +9,18 @@ from __future__ import annotations
 import os
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import psycopg
 import pytest
+from fault_account import FaultyAccount
 from fault_world import Accepted, FaultyVenue, UnexpectedError, World, violations, wipe
 from open_duckdb import OpenDuckDB
 
 from tests.postgres_server import postgres_url
 from trading.errors import UnknownOutcome
+from trading.model.account import CashMove, VenueFill
 from trading.model.order import Order
 from trading.ports import OrderReport
 from warehouse.ledger.backend import Ledger, open_ledger
@@ -41,6 +43,11 @@ EXPECTED = {
     "killed before commit",
     "killed after commit",
     "cancel everything",
+    "others: manual",
+    "others: forced",
+    "others: funding",
+    "account: lost",
+    "killed before a look at the account",
 }
 
 
@@ -147,3 +154,47 @@ def test_the_simulator_finds_what_breaks_the_promise(duckdb_ledger: Ledger, venu
         if violations(world):
             return
     raise AssertionError(f"no schedule noticed that {venue.__name__} breaks its promise")
+
+
+class HidesOthers(FaultyAccount):
+    """An adapter that lists only the fills of our orders."""
+
+    def fills(self, symbols: Sequence[str], since_ms: int) -> list[VenueFill]:
+        others = {fill.venue_fill_id for fill in self.others}
+        return [fill for fill in super().fills(symbols, since_ms) if fill.venue_fill_id not in others]
+
+
+class NumbersByPage(FaultyAccount):
+    """An adapter that lists fills under other ids than it reports them under."""
+
+    def fills(self, symbols: Sequence[str], since_ms: int) -> list[VenueFill]:
+        found = super().fills(symbols, since_ms)
+        return [replace(fill, venue_fill_id=f"page-{fill.venue_fill_id}") for fill in found]
+
+
+class ForgetsFunding(FaultyAccount):
+    """An adapter that knows of no movements of cash."""
+
+    def cash_moves(self, since_ms: int) -> list[CashMove]:
+        return []
+
+
+@pytest.mark.parametrize("account", [HidesOthers, NumbersByPage, ForgetsFunding])
+def test_the_simulator_finds_what_reconciliation_must_not_miss(
+    duckdb_ledger: Ledger, account: type[FaultyAccount]
+) -> None:
+    """None of it may end in silence: a blocking break stands, or trading stops."""
+    for seed in range(40):
+        wipe(duckdb_ledger)
+        world = World(seed, duckdb_ledger)
+        honest = world.account
+        world.account = account(world, honest.name, honest.derivatives, honest.nameless)
+        try:
+            world.run()
+        except UnexpectedError:
+            return
+        found = violations(world)
+        if found:
+            assert any("break: " in each for each in found), found
+            return
+    raise AssertionError(f"no schedule noticed what {account.__name__} does")

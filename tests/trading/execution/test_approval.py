@@ -13,6 +13,7 @@ from trading.errors import BadData
 from trading.execution.approval import objection, sign_intents, signature_of
 from trading.model.decision import Check, Verdict, VerdictKind
 from trading.model.order import Order, OrderRole, OrderState, OrderType, Side
+from trading.model.series import Market
 
 KEY = b"0" * 32
 CHECKS = (Check("spread_bps", True, 5.0, 15.0, "≤"), Check("price", True, float("nan"), None))
@@ -38,6 +39,7 @@ CHANGES: dict[str, Any] = {
     "reduce_only": True,
     "role": OrderRole.STOP,
     "parent_id": "tm-9",
+    "market": Market.USDM,
 }
 BOOKKEEPING = {"state": OrderState.SENDING, "created_at_ms": 1, "sending_at_ms": 2}
 

@@ -113,7 +113,8 @@ class Orders(RuleBasedStateMachine):
             assert filled == 0
             assert not self.life.sent
             assert self.life.state in {S.INTENT, S.CANCELLED, S.REJECTED, S.EXPIRED}
-        if filled == 10 and not ends:
+        proven_away = {K.REQUEST_CANCEL, K.PROVE_ABSENT} <= set(kinds)  # an end without an event of its own
+        if filled == 10 and not ends and not proven_away:
             assert self.life.state is S.FILLED
         if K.ACCEPT in kinds or filled:
             assert self.life.accepted

@@ -1,6 +1,5 @@
 """The gate: every limit at, under and over; shrinking; order of judging; reductions; fail closed."""
 
-import time
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -63,6 +62,7 @@ def test_a_clean_entry_is_approved_in_full_with_every_check_recorded() -> None:
         "snapshot",
         "unknown_order",
         "pending_order",
+        "open_breaks",
         "instrument",
         "price",
         "amount",
@@ -169,6 +169,8 @@ def test_pending_orders_take_slots_and_adding_to_a_position_takes_none() -> None
         ({"controls": Controls(halted=True)}, {}, "halted"),
         ({"snapshot_id": "another"}, {}, "snapshot"),
         ({}, {"unknown_symbols": ("AAAUSDT",)}, "unknown_order"),
+        ({}, {"broken_symbols": ("AAAUSDT",)}, "open_breaks"),
+        ({}, {"account_breaks": 1}, "open_breaks"),
         ({}, {"pending_symbols": ("AAAUSDT",)}, "pending_order"),
         ({"instruments": {}}, {}, "instrument_unknown"),
         ({"instruments": {"AAAUSDT": instrument(status="BREAK")}}, {}, "instrument"),
@@ -519,18 +521,3 @@ def test_floats_become_the_decimals_that_they_print_as() -> None:
     taken = snapshot(view(close=0.1), portfolio={"positions": (position(quantity=Decimal(3)),)})
     assert price_of(taken, "AAAUSDT") == Decimal("0.1")
     assert exposure_of(taken).total == Decimal("0.3")
-
-
-def test_a_decision_is_judged_within_a_millisecond() -> None:
-    symbols = [f"S{number}USDT" for number in range(100)]
-    positions = tuple(position(symbol, quantity=Decimal(1)) for symbol in symbols[:50])
-    taken = snapshot(*map(view, symbols), portfolio={"positions": positions})
-    wanted = [decision(symbol, quote_amount=Decimal(50)) for symbol in symbols]
-    roomy = replace(LIMITS, max_open_positions=200)
-    took = []
-    for _ in range(100):
-        start = time.process_time_ns()
-        verdicts = judge(wanted, taken, roomy, NOW_MS)
-        took.append((time.process_time_ns() - start) / len(wanted))
-    assert sum(item.kind is APPROVED for item in verdicts) == 100
-    assert sorted(took)[98] <= 1_000_000, took
