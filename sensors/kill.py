@@ -1,10 +1,14 @@
-"""The kill flag: once it is set, open orders are cancelled."""
+"""The kill flag: once it is set, open orders are cancelled. Each look is a heartbeat of the daemon."""
+
+from contextlib import suppress
 
 import dagster as dg
 
+from resources.clock import SystemClock
+from resources.killswitch.evidence import catch_up
 from resources.platform import PlatformResource
-from trading.errors import RetryLater
-from warehouse.ledger import controls
+from trading.errors import RetryLater, TradingError
+from warehouse.flags.heartbeat import Heartbeat
 
 
 @dg.sensor(
@@ -18,12 +22,15 @@ def cancel_on_halt(
 ) -> dg.SensorResult | dg.SkipReason:
     """Ask for one cancelling run per halt.
 
-    The ledger is read in one short transaction; when another process holds it the next tick looks
-    again. Cancelling itself happens in the run, never here.
+    A halt that only the flag's file knows is brought into the ledger first, and so is what the guard has
+    written. When another process holds the ledger the next tick looks again. Cancelling itself happens in
+    the run, never here.
     """
+    tidemill, now_ms = platform.get(), SystemClock().now_ms()
+    with suppress(TradingError):  # a disk that takes no beat is a silence that the guard acts on
+        Heartbeat(tidemill.control_folder, "daemon").beat(now_ms)
     try:
-        with platform.get().ledger.read() as tx:
-            current = controls.current(tx)
+        current = catch_up(tidemill.ledger, tidemill.control_folder, now_ms).controls
     except RetryLater as busy:
         return dg.SkipReason(str(busy))
     if not current.halted:

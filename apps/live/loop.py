@@ -7,18 +7,21 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
 import dagster as dg
 
+from apps.live.heart import Heart
 from pipelines.instance import open_instance
 from pipelines.live import defs
 from pipelines.orphans import end_orphans, process_tags
 from pipelines.runs import QUIET, first_error
+from resources.clock import SystemClock
 from resources.execution.alerting import report_failed_run
+from resources.killswitch.evidence import catch_up
 from resources.platform import Platform, open_platform
 from trading.errors import FixConfiguration, RetryLater, TradingError
 from trading.model.days import day_at, start_ms
@@ -72,24 +75,36 @@ def run_live(report: Callable[[BarOutcome], None], *, bars: int | None = None) -
     if interval not in RESAMPLED:
         raise FixConfiguration(f"live.interval {interval.value}: use 15m, 1h, 4h or 1d")
     stop = threading.Event()
+    heart = Heart(platform.control_folder)
     with ThreadPoolExecutor(1, thread_name_prefix="live") as thread:
-        trading = thread.submit(_trade, platform, report, islice(_closes(platform, stop), bars))
+        closes = islice(_closes(platform, stop, heart), bars)
+        trading = thread.submit(_trade, platform, report, closes, heart)
         try:
             trading.result()
         except BaseException:
             stop.set()
             trading.result()
+            heart.end()
             raise
+        heart.end()
 
 
-def _trade(platform: Platform, report: Callable[[BarOutcome], None], closes: Iterable[int]) -> None:
+def _trade(
+    platform: Platform, report: Callable[[BarOutcome], None], closes: Iterable[int], heart: Heart
+) -> None:
     step = platform.settings.live.interval.milliseconds
     last_ms: int | None = None
     extended_ms: int | None = None
     with open_instance() as instance, _settled_memory() as settle:
         end_orphans(instance)
+        started = _run("reconcile", instance)
+        if not started.success:
+            _failed(platform, started)  # every bar tries again before it trades
         for close_ms in closes:
+            with suppress(TradingError):  # the files of the kill chain keep what the ledger cannot take now
+                catch_up(platform.ledger, platform.control_folder, SystemClock().now_ms())
             outcome, extended_ms = trade_bar(platform, instance, close_ms, extended_ms)
+            heart.traded(close_ms)
             missed = 0 if last_ms is None else (close_ms - last_ms) // step - 1
             report(replace(outcome, missed=missed))
             if last_ms is None:
@@ -202,12 +217,13 @@ def _settled_memory() -> Iterator[Callable[[], None]]:
         gc.unfreeze()
 
 
-def _closes(platform: Platform, stop: threading.Event) -> Iterator[int]:
+def _closes(platform: Platform, stop: threading.Event, heart: Heart) -> Iterator[int]:
     """Bar closes as they come; of those that passed while the loop was busy, only the newest."""
     step = platform.settings.live.interval.milliseconds
     settle_ms = int(platform.settings.live.settle_seconds * 1000)
     last: int | None = None
     while not stop.is_set():
+        heart.wait()
         try:
             now_ms = platform.clock.now_ms()
         except RetryLater as busy:

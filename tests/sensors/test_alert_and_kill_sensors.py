@@ -15,6 +15,7 @@ from sensors.alerts import alert_on_run_failure, alert_on_stale_data
 from sensors.kill import cancel_on_halt
 from tests.instance import OPEN_DAY, Home, at, decide, rows, run_job
 from trading.ledger.chain import ChainReport
+from warehouse.flags import heartbeat, kill_flag
 from warehouse.ledger import audit, controls
 
 Opened = tuple[Platform, dg.DagsterInstance]
@@ -104,8 +105,31 @@ def test_each_halt_asks_for_one_cancelling_run(opened: Opened) -> None:
         assert isinstance(look(cursor), dg.SkipReason)
         with platform.ledger.transaction() as tx:
             controls.resume(tx, "drill over", "test", moment + 60_000)
+        flag = kill_flag.read(platform.control_folder)
+        assert flag.reason == "drill", "a halt in the ledger reaches the file that the guard reads"
+        kill_flag.lift(platform.control_folder, flag, "drill over", "test", moment + 60_000)
         assert isinstance(look(cursor), dg.SkipReason)
     assert len(set(keys)) == 2
+
+
+def test_a_halt_that_only_the_file_knows_is_brought_into_the_ledger_and_decided_on(
+    opened: Opened, exchange: EmbeddedSandbox
+) -> None:
+    platform, instance = opened
+    exchange.clock.set(at("00:30") + 30_000)
+    extend(instance)
+    kill_flag.halt(platform.control_folder, "ledger was busy", "tester", at("00:25"))
+    assert decide(instance, at("00:30")).success
+    assert all(side == "sell" for side, _, _ in states(platform))
+    with platform.ledger.read() as tx:
+        assert not controls.current(tx).halted, "the decision has read the file alone"
+    result = cancel_on_halt(dg.build_sensor_context(instance=instance), platform=PlatformResource())
+    assert isinstance(result, dg.SensorResult)
+    assert len(result.run_requests or []) == 1
+    with platform.ledger.read() as tx:
+        assert controls.current(tx).reason == "ledger was busy"
+    assert heartbeat.read(platform.control_folder, "daemon") is not None
+    assert chain(platform).intact
 
 
 def halt(platform: Platform) -> None:
