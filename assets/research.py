@@ -1,6 +1,5 @@
-"""Research: features, the confidence model and its cache, and generated strategies."""
+"""Research: features, the confidence model and its cache."""
 
-import json
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
@@ -17,7 +16,7 @@ from trading.errors import BadData
 from trading.model.days import end_ms
 from trading.model.interval import Interval
 from warehouse.datasets.market import BARS
-from warehouse.datasets.research import FEATURE_ROWS, ML_CONFIDENCE, STRATEGIES
+from warehouse.datasets.research import FEATURE_ROWS, ML_CONFIDENCE
 from warehouse.datasets.screening import INDICATORS, SCREENER_RATINGS
 
 _FEATURE_DAYS = timedelta(hours=feature_set.FEATURE_LOOKBACK_BARS) // timedelta(days=1) + 1
@@ -126,37 +125,3 @@ def ml_confidence(context: dg.AssetExecutionContext, platform: PlatformResource)
         )
 
     return write_days(context, tidemill.lake, ML_CONFIDENCE, build, extra=used)
-
-
-@lake_asset(STRATEGIES, group="strategies", deps=["bars_1h"], kinds={"numba", "parquet"}, pool="training")
-def strategies(context: dg.AssetExecutionContext, platform: PlatformResource) -> dg.MaterializeResult:
-    """The day's genomes, back-tested on history up to the day's end and ranked; survivors go on paper.
-
-    Yesterday's strategies on paper are parents of the day's genomes and are judged anew with them.
-    """
-    from trading.factory.generate import generate
-    from trading.factory.genome import from_parameters
-    from trading.factory.panel import build_panel
-    from trading.factory.rank import evaluate
-
-    tidemill = platform.get()
-    lake, settings, costs = tidemill.lake, tidemill.settings.factory, tidemill.settings.paper.costs
-
-    def build(day: date) -> pl.DataFrame:
-        end = datetime.fromtimestamp(end_ms(day) / 1000, UTC)
-        start = end - timedelta(days=settings.window_days)
-        bars = lake.window(BARS, start.date(), day, Interval.H1)
-        before = lake.window(STRATEGIES, day - timedelta(days=1), day - timedelta(days=1))
-        on_paper = before.filter(pl.col("status") == "paper").sort("rank")["genome"].to_list()
-        genomes = generate(
-            day.isoformat(), settings.trials_per_day, [from_parameters(json.loads(text)) for text in on_paper]
-        )
-        return evaluate(
-            build_panel(bars, start, end),
-            genomes,
-            settings,
-            fee_bps=float(costs.taker_fee_bps),
-            slippage_bps=costs.spread_bps / 2 + costs.slippage_bps,
-        )
-
-    return write_days(context, lake, STRATEGIES, build)

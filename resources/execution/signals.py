@@ -1,42 +1,89 @@
-"""Today's signals of the strategies on paper, by the conditions that their back-tests used."""
+"""Signals of the strategies that trade, by the rules that their back-tests used."""
 
 from __future__ import annotations
 
-import json
+import math
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from trading.model.interval import Interval
-from trading.model.snapshot import PaperStrategy
+from trading.model.days import start_ms
+from trading.model.interval import DAY_MS, MINUTE_MS, Interval
+from trading.model.snapshot import BestClose, PaperStrategy, Position
 from warehouse.datasets.market import BARS
-from warehouse.datasets.research import STRATEGIES
 
 if TYPE_CHECKING:
     from resources.execution.market_view import LakeReader
+    from trading.factory.genes.genome import Genome
+    from warehouse.ledger.strategies import Status
 
-#: Days of hourly bars that the conditions look back over.
-_PANEL_DAYS = 45
 
+def traded_strategies(
+    reader: LakeReader, trading: Sequence[tuple[Status, float]], held: Sequence[Position]
+) -> tuple[PaperStrategy, ...]:
+    """Strategies that trade, by id, with their signals at the bar close.
 
-def paper_strategies(reader: LakeReader) -> tuple[PaperStrategy, ...]:
-    """Strategies that the newest generation put on paper, with their signals at the bar close.
+    A strategy has signals at the closes of its own timeframe only; between them there is nothing new to
+    say, and the desk keeps to its stops.
 
-    Signals exist at the close of an hour only; between hours there is nothing new to say, and the
-    desk keeps to its stops.
+    Parameters
+    ----------
+    trading
+        Those that the ledger says trade, each with its allocation. A genome of another release is left out.
+    held
+        Open positions; a strategy that trails a stop is told the best close of those that are its own.
     """
-    rows = reader.partition(STRATEGIES, back_days=1).filter(pl.col("status") == "paper").sort("rank")
-    if rows.is_empty():
+    if not trading:
         return ()
-    from trading.factory.genome import from_parameters
-    from trading.factory.panel import build_panel
-    from trading.factory.signals import signals
+    from trading.factory.genes.parse import known
 
-    genomes = [from_parameters(json.loads(text)) for text in rows["genome"]]
-    if reader.bar_close_ms % Interval.H1.milliseconds:
-        return tuple(PaperStrategy(g.strategy_id, g.parameters, (), ()) for g in genomes)
+    allocations = {status.strategy_id: allocation for status, allocation in trading}
+    genomes = sorted(known(status.genome for status, _ in trading), key=lambda genome: genome.strategy_id)
+    return tuple(
+        replace(_strategy(reader, genome, held), allocation=allocations[genome.strategy_id])
+        for genome in genomes
+    )
+
+
+def _strategy(reader: LakeReader, genome: Genome, held: Sequence[Position]) -> PaperStrategy:
+    enter, leave = _signals(reader, genome)
+    own = [item for item in held if item.strategy_id == genome.strategy_id and item.quantity > 0]
+    trails = genome.trailing_fraction is not None
+    return PaperStrategy(
+        strategy_id=genome.strategy_id,
+        genome=genome.desk_view,
+        entry_symbols=enter,
+        exit_symbols=leave,
+        best_closes=tuple(_best_close(reader, item) for item in own) if trails else (),
+    )
+
+
+def _signals(reader: LakeReader, genome: Genome) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Symbols to enter and to leave; long only, as a spot account is."""
+    length_ms = genome.timeframe.minutes * MINUTE_MS
+    if reader.bar_close_ms % length_ms:
+        return (), ()
+    from trading.factory.engine.bars import bars_from_frame
+    from trading.factory.engine.signals import signals
+
+    # A day more than the rules look back, as the window starts at a midnight.
+    days = -(-genome.lookback_bars * length_ms // DAY_MS) + 1
+    frame = reader.window(BARS, Interval.M15, days)
+    start = datetime.fromtimestamp(start_ms(reader.day) / 1000, UTC) - timedelta(days=days)
     end = datetime.fromtimestamp(reader.bar_close_ms / 1000, UTC)
-    bars = reader.window(BARS, Interval.H1, _PANEL_DAYS)
-    panel = build_panel(bars, end - timedelta(days=_PANEL_DAYS), end)
-    return tuple(PaperStrategy(g.strategy_id, g.parameters, *signals(g, panel)) for g in genomes)
+    if frame.is_empty():
+        return (), ()
+    said = signals(genome, bars_from_frame(frame, start, end, minutes=Interval.M15.minutes))
+    return said.enter_long, said.leave_long
+
+
+def _best_close(reader: LakeReader, position: Position) -> BestClose:
+    """The highest close from the bar of the first fill on; NaN while there is none."""
+    entered_ms = position.opened_at_ms - position.opened_at_ms % Interval.M15.milliseconds
+    days = (start_ms(reader.day) - entered_ms) // DAY_MS + 1
+    bars = reader.window(BARS, Interval.M15, max(days, 0))
+    since = bars.filter(pl.col("symbol") == position.symbol, pl.col("open_time").dt.epoch("ms") >= entered_ms)
+    return BestClose(position.symbol, max(since["close"].to_list(), default=math.nan))

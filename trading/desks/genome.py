@@ -1,12 +1,13 @@
 """The genome desk: trades the generated strategies that are on paper, a small slot each.
 
-The genome carries its own exits under the keys ``take_profit_fraction``, ``stop_loss_fraction`` and
-``time_exit_hours``. A position whose strategy is no longer on paper has lost its exits, so it is closed.
+What it decides at a close is what the back-test with watched stops decides there (see
+docs/concepts/backtest-engine.md): stop, trailing stop and target are measured from the average cost, against
+closes. A position whose strategy is no longer on paper has lost its exits, so it is closed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -26,12 +27,10 @@ from trading.desks.candidate import (
 from trading.desks.desk import settings_hash
 from trading.model.check import at_least, at_most, known, must_be
 from trading.model.decision import Decision
+from trading.model.interval import Interval
 from trading.model.snapshot import PaperStrategy, Position, Snapshot
 
 HOUR_MS = 3_600_000
-EXIT_KEYS = ("take_profit_fraction", "stop_loss_fraction", "time_exit_hours")
-
-Genome = Mapping[str, float | int | str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +88,12 @@ class GenomeDesk:
         open_count: int,
     ) -> Decision:
         settings, close = self.settings, close_of(snapshot, symbol)
-        incomplete = [key for key in EXIT_KEYS if not (_number(strategy.genome, key) or 0) > 0]
-        complete = f"missing {', '.join(incomplete)}" if incomplete else "complete"
+        complete = "complete" if _number(strategy, "stop_fraction") > 0 else "missing stop_fraction"
         present = "missing close" if known(close) is None else "present"
         contradicted = "yes" if symbol in strategy.exit_symbols else "no"
         rules = (
             Rule(must_be("data", present, "present"), "data_missing"),
-            Rule(must_be("genome", complete, "complete", "exits known"), "genome_incomplete"),
+            Rule(must_be("genome", complete, "complete", "stop known"), "genome_incomplete"),
             Rule(must_be("exit_signal", contradicted, "no"), "exit_signal"),
             Rule(must_be("held", "yes" if symbol in own else "no", "no"), "already_held"),
             Rule(
@@ -106,7 +104,7 @@ class GenomeDesk:
                 at_most("open_positions", open_count + 1, settings.max_open_positions), "max_open_positions"
             ),
         )
-        inputs: Inputs = {"close": close}
+        inputs: Inputs = {"close": close, "allocation": strategy.allocation}
         inputs.update({f"genome.{key}": value for key, value in sorted(strategy.genome.items())})
         return entry(
             self,
@@ -114,7 +112,7 @@ class GenomeDesk:
             symbol,
             rules,
             trigger="entry_signal",
-            quote_amount=slot_amount(snapshot.portfolio.equity, settings.slot_fraction),
+            quote_amount=slot_amount(snapshot.portfolio.equity, settings.slot_fraction * strategy.allocation),
             inputs=inputs,
             strategy_id=strategy.strategy_id,
         )
@@ -122,25 +120,38 @@ class GenomeDesk:
     def _exit(self, snapshot: Snapshot, position: Position, strategy: PaperStrategy | None) -> Decision:
         close = close_of(snapshot, position.symbol)
         gain = return_fraction(position, close)
-        age_hours = (snapshot.bar_close_ms - position.opened_at_ms) / HOUR_MS
-        genome: Genome = strategy.genome if strategy is not None else {}
-        stop, target, hours = (
-            _number(genome, key) for key in ("stop_loss_fraction", "take_profit_fraction", "time_exit_hours")
-        )
+        # Counted from the open of the tick's bar that the fill lies in, as the back-test does.
+        opened_ms = position.opened_at_ms - position.opened_at_ms % Interval.M15.milliseconds
+        age_hours = (snapshot.bar_close_ms - opened_ms) / HOUR_MS
         signalled = strategy is not None and position.symbol in strategy.exit_symbols
         on_paper = "no" if strategy is None else "yes"
-        nan = float("nan")
         triggers = (
-            Rule(at_most("return_stop", gain, nan if stop is None else -stop), "stop_loss"),
-            Rule(at_least("return_target", gain, nan if target is None else target), "take_profit"),
-            Rule(at_least("holding_hours", age_hours, nan if hours is None else hours), "time_exit"),
+            Rule(at_most("close_trailing", close, _trailing_level(position, strategy)), "trailing_stop"),
+            Rule(at_most("return_stop", gain, -_number(strategy, "stop_fraction")), "stop_loss"),
+            Rule(at_least("return_target", gain, _number(strategy, "target_fraction")), "take_profit"),
             Rule(must_be("exit_signal", "yes" if signalled else "no", "yes"), "exit_signal"),
+            Rule(at_least("holding_hours", age_hours, _number(strategy, "time_exit_hours")), "time_exit"),
             Rule(must_be("on_paper", on_paper, "no"), "strategy_retired"),
         )
         return exit_(self, snapshot, position, triggers, inputs={"close": close, "return_fraction": gain})
 
 
-def _number(genome: Genome, key: str) -> float | None:
-    """The genome's value as a number; None where it is absent, text or not finite."""
-    value = genome.get(key)
-    return known(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+def _trailing_level(position: Position, strategy: PaperStrategy | None) -> float:
+    """Price of the trailing stop; NaN while it is not active, or not above the fixed stop."""
+    if strategy is None:
+        return math.nan
+    cost = float(position.average_cost)
+    closes = {item.symbol: item.close for item in strategy.best_closes}
+    # An unknown best close is no reason to protect less: the position was once worth its cost.
+    best = max(cost, known(closes.get(position.symbol)) or cost)
+    if not best >= cost * (1 + _number(strategy, "trailing_after_fraction")):
+        return math.nan
+    level = best * (1 - _number(strategy, "trailing_fraction"))
+    return level if level > cost * (1 - _number(strategy, "stop_fraction")) else math.nan
+
+
+def _number(strategy: PaperStrategy | None, key: str) -> float:
+    """The genome's value as a number; NaN where it is absent, text or not finite."""
+    value = strategy.genome.get(key) if strategy is not None else None
+    number = known(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    return math.nan if number is None else number

@@ -103,9 +103,8 @@ class BarColumns:
 
 def lag(values: FloatArray, bars: int, position: IntArray) -> FloatArray:
     """Values ``bars`` rows earlier; NaN where fewer rows of the same run precede."""
-    shifted = np.full_like(values, np.nan)
-    if bars < values.size:
-        shifted[bars:] = values[: values.size - bars]
+    shifted = np.empty_like(values)
+    shifted[bars:] = values[: max(values.size - bars, 0)]
     shifted[position < bars] = np.nan
     return shifted
 

@@ -11,8 +11,6 @@ row), and answers NaN where the window is incomplete or holds a NaN.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from trading.indicators.columns import FloatArray, IntArray
@@ -25,13 +23,12 @@ def window_sum(values: FloatArray, length: int, position: IntArray) -> FloatArra
     remaining = length
     while True:
         if remaining & 1:
-            part = _shift(block, taken)
-            total = part if total is None else total + part
+            total = block if total is None else _with_earlier(total, block, taken, np.add)
             taken += width
         remaining >>= 1
         if not remaining:
             break
-        block = block + _shift(block, width)
+        block = _with_earlier(block, block, width, np.add)
         width *= 2
     assert total is not None  # noqa: S101 - length >= 1 has a lowest set bit
     return _complete(total, length, position)
@@ -54,19 +51,21 @@ def window_minimum(values: FloatArray, length: int, position: IntArray) -> Float
 
 def weighted_mean(values: FloatArray, length: int, position: IntArray) -> FloatArray:
     """Mean with weights 1 (oldest) to ``length`` (newest)."""
-    total = np.zeros_like(values)
-    for age in range(length):
-        total += (length - age) * _shift(values, age)
+    total = length * values
+    for age in range(1, length):
+        total[age:] += (length - age) * values[: max(values.size - age, 0)]
     return _complete(total / (length * (length + 1) / 2), length, position)
 
 
 def mean_absolute_deviation(values: FloatArray, length: int, position: IntArray) -> FloatArray:
     """Mean distance of the last ``length`` rows from their own mean."""
     centre = window_mean(values, length, position)
-    total = np.zeros_like(values)
-    for age in range(length):
-        total += np.abs(_shift(values, age) - centre)
-    return total / length
+    total = np.abs(values - centre)
+    for age in range(1, length):
+        distance = values[: max(values.size - age, 0)] - centre[age:]
+        total[age:] += np.abs(distance, out=distance)
+    total /= length
+    return total
 
 
 def running_sum(values: FloatArray, position: IntArray) -> FloatArray:
@@ -75,7 +74,7 @@ def running_sum(values: FloatArray, position: IntArray) -> FloatArray:
     width = 1
     longest = int(position.max(initial=0))
     while width <= longest:
-        total = total + np.where(position >= width, _shift(total, width), 0.0)
+        total = total + np.where(position >= width, _earlier(total, width), 0.0)
         width *= 2
     return total
 
@@ -91,23 +90,28 @@ def _window_extreme(
     values: FloatArray,
     length: int,
     position: IntArray,
-    pick: Callable[[FloatArray, FloatArray], FloatArray],
+    pick: np.ufunc,
 ) -> FloatArray:
     block, width = values, 1
     while width * 2 <= length:
-        block = pick(block, _shift(block, width))
+        block = _with_earlier(block, block, width, pick)
         width *= 2
-    return _complete(pick(block, _shift(block, length - width)), length, position)
+    return _complete(_with_earlier(block, block, length - width, pick), length, position)
 
 
-def _shift(values: FloatArray, rows: int) -> FloatArray:
+def _earlier(values: FloatArray, rows: int) -> FloatArray:
     """Values ``rows`` earlier, across runs: whoever uses it masks incomplete windows afterwards."""
-    if rows == 0:
-        return values
     shifted = np.full_like(values, np.nan)
-    if rows < values.size:
-        shifted[rows:] = values[: values.size - rows]
+    shifted[rows:] = values[: max(values.size - rows, 0)]
     return shifted
+
+
+def _with_earlier(now: FloatArray, then: FloatArray, rows: int, pick: np.ufunc) -> FloatArray:
+    """``pick`` of each value and the one ``rows`` earlier, across runs, in one pass over memory."""
+    joined = np.empty_like(now)
+    joined[:rows] = np.nan
+    pick(now[rows:], then[: max(then.size - rows, 0)], out=joined[rows:])
+    return joined
 
 
 def _complete(values: FloatArray, length: int, position: IntArray) -> FloatArray:

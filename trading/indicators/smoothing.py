@@ -14,7 +14,7 @@ def per_symbol(bars: BarColumns, function: str, *inputs: FloatArray, **parameter
     import talib  # brings pandas along: more than a second that a code location must not pay at load
 
     compute = getattr(talib, function)
-    out = np.full(bars.close.size, np.nan)
+    out = np.empty(bars.close.size)  # the symbols' rows are all the rows
     for start, stop in pairwise(bars.starts.tolist()):
         out[start:stop] = compute(*(values[start:stop] for values in inputs), **parameters)
     return out

@@ -7,9 +7,10 @@ import pytest
 from tests.trading_scenario import CLOSE_MS, HOUR_MS, NAN, position, snapshot, view
 from trading.desks.genome import GenomeDesk, GenomeDeskSettings
 from trading.model.decision import Action, Decision, Outcome
-from trading.model.snapshot import PaperStrategy
+from trading.model.snapshot import BestClose, PaperStrategy
 
-GENOME = {"type": "rsi", "take_profit_fraction": 0.02, "stop_loss_fraction": 0.01, "time_exit_hours": 24}
+GENOME = {"text": "1h long", "target_fraction": 0.02, "stop_fraction": 0.01, "time_exit_hours": 24}
+TRAILING = {"stop_fraction": 0.025, "trailing_fraction": 0.01, "trailing_after_fraction": 0.005}
 DESK = GenomeDesk(GenomeDeskSettings(slot_fraction=0.02, max_positions_per_strategy=2, max_open_positions=3))
 
 
@@ -32,7 +33,8 @@ def test_a_signal_asks_for_a_small_slot_under_its_strategy() -> None:
     assert (decision.outcome, decision.reason_code) == (Outcome.FIRED, "entry_signal")
     assert decision.quote_amount == Decimal(2_000)
     assert (decision.desk, decision.strategy_id) == ("genome", "s1")
-    assert decision.inputs["genome.take_profit_fraction"] == 0.02
+    assert decision.inputs["genome.target_fraction"] == 0.02
+    assert decision.inputs["genome.text"] == "1h long"
 
 
 def test_two_strategies_on_one_symbol_are_two_decisions() -> None:
@@ -45,9 +47,9 @@ def test_two_strategies_on_one_symbol_are_two_decisions() -> None:
     ("given", "close", "reason"),
     [
         (strategy(), NAN, "data_missing"),
-        (strategy(take_profit_fraction="high"), 100.0, "genome_incomplete"),
-        (strategy(stop_loss_fraction=0.0), 100.0, "genome_incomplete"),
-        (strategy(time_exit_hours=NAN), 100.0, "genome_incomplete"),
+        (strategy(stop_fraction="high"), 100.0, "genome_incomplete"),
+        (strategy(stop_fraction=0.0), 100.0, "genome_incomplete"),
+        (strategy(stop_fraction=NAN), 100.0, "genome_incomplete"),
         (strategy(leave=("AAAUSDT",)), 100.0, "exit_signal"),
     ],
 )
@@ -88,13 +90,13 @@ def test_a_strategy_does_not_add_to_its_own_position_but_another_may_enter() -> 
         (102.1, 1, strategy(enter=()), "take_profit"),
         (101.9, 1, strategy(enter=()), "hold"),
         (100.0, 24, strategy(enter=()), "time_exit"),
-        (100.0, 23.9, strategy(enter=()), "hold"),
+        (100.0, 23.7, strategy(enter=()), "hold"),
         (100.0, 1, strategy(enter=(), leave=("AAAUSDT",)), "exit_signal"),
         (100.0, 1, strategy("other", enter=()), "strategy_retired"),
         (
             90.0,
             99,
-            strategy(enter=(), take_profit_fraction="x", stop_loss_fraction=NAN, time_exit_hours="y"),
+            strategy(enter=(), target_fraction="x", stop_fraction=NAN, time_exit_hours="y"),
             "hold",
         ),
     ],
@@ -103,6 +105,35 @@ def test_exits(close: float, hours: float, given: PaperStrategy, reason: str) ->
     (decision,) = decide(given, views=(view(close=close),), positions=(held(hours=hours),))
     assert decision.reason_code == reason
     assert decision.outcome is (Outcome.SKIPPED if reason == "hold" else Outcome.FIRED)
+
+
+@pytest.mark.parametrize(
+    ("best", "close", "reason"),
+    [
+        (102.0, 101.0, "hold"),
+        (102.0, 100.98, "trailing_stop"),
+        (100.4, 99.3, "hold"),  # the gain that switches it on was not reached
+        (100.5, 99.495, "trailing_stop"),
+        (NAN, 99.0, "hold"),  # an unknown best close is the cost
+        (102.0, 97.0, "trailing_stop"),  # the nearer one of two stops
+        (100.0, 97.5, "stop_loss"),
+    ],
+)
+def test_the_stop_trails_the_best_close(best: float, close: float, reason: str) -> None:
+    trailing = PaperStrategy("s1", dict(TRAILING), (), (), (BestClose("AAAUSDT", best),))
+    (decision,) = decide(trailing, views=(view(close=close),), positions=(held(),))
+    assert decision.reason_code == reason
+
+
+def test_a_trailing_stop_that_is_on_at_once_protects_without_a_known_best_close() -> None:
+    trailing = PaperStrategy("s1", TRAILING | {"trailing_after_fraction": 0.0}, (), ())
+    (decision,) = decide(trailing, views=(view(close=98.9),), positions=(held(),))
+    assert decision.reason_code == "trailing_stop"
+
+
+def test_age_counts_from_the_open_of_the_bar_of_the_fill() -> None:
+    (decision,) = decide(strategy(enter=()), positions=(held(hours=23.8),))
+    assert decision.reason_code == "time_exit"
 
 
 def test_time_exit_fires_for_a_symbol_that_has_no_view() -> None:

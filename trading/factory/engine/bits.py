@@ -29,9 +29,11 @@ def _against_level(code: int, now: Any, level: float, answers: Any) -> None:
         for i in range(count):
             answers[i] = now[i] < level
     elif code == CROSSES_ABOVE:
+        answers[:1] = 0
         for i in range(count - 1):
             answer[i] = (later[i] > level) & (before[i] <= level)
     else:
+        answers[:1] = 0
         for i in range(count - 1):
             answer[i] = (later[i] < level) & (before[i] >= level)
 
@@ -48,9 +50,11 @@ def _against_column(code: int, now: Any, other: Any, answers: Any) -> None:
         for i in range(count):
             answers[i] = now[i] < other[i]
     elif code == CROSSES_ABOVE:
+        answers[:1] = 0
         for i in range(count - 1):
             answer[i] = (later[i] > other_later[i]) & (before[i] <= other_before[i])
     else:
+        answers[:1] = 0
         for i in range(count - 1):
             answer[i] = (later[i] < other_later[i]) & (before[i] >= other_before[i])
 
@@ -58,6 +62,7 @@ def _against_column(code: int, now: Any, other: Any, answers: Any) -> None:
 @compiled
 def _slope(code: int, now: Any, bars: int, answers: Any) -> None:
     reach = min(bars, now.size)
+    answers[:reach] = 0
     later, answer = now[reach:], answers[reach:]
     if code == RISING:
         for i in range(later.size):
@@ -68,34 +73,38 @@ def _slope(code: int, now: Any, bars: int, answers: Any) -> None:
 
 
 @compiled
-def leaf_words(now: Any, other: Any, code: int, level: float, bars: int, words: Any, leaf: int) -> None:
-    """Answer one comparison at every decision bar of some symbols.
+def leaf_words(now: Any, other: Any, codes: Any, levels: Any, words: Any, first: int) -> None:
+    """Answer comparisons of one column, with levels or with one other column, at every decision bar.
+
+    Symbol by symbol, so that a column is fetched from memory once for all its comparisons.
 
     Parameters
     ----------
     now, other
         The column, and the one it is compared with, shape (symbols, decision bars), float64. ``other``
-        is not read where ``level`` is a number. A comparison with NaN is a no.
-    code, level, bars
-        A row of `Program.leaf_codes` and `Program.leaf_levels`.
+        is not read where a level is a number. A comparison with NaN is a no.
+    codes, levels
+        Rows of `Program.leaf_codes` and `Program.leaf_levels`.
     words
-        Its row ``leaf`` is written: shape (symbols, comparisons, words), uint64; bar i is bit i % 64 of
-        word i // 64.
+        Rows from ``first`` on are written: shape (symbols, comparisons, words), uint64; bar i is bit i % 64
+        of word i // 64.
     """
-    # Bars without a bar before them stay 0. Loops run over views that start where the answers do: an
+    # Bars without a bar before them are 0. Loops run over views that start where the answers do: an
     # index that might be negative is not vectorised.
     answers = np.zeros(words.shape[2] * 64, np.uint8)
     eights = answers.view(np.uint64)
     for symbol in range(now.shape[0]):
-        if code > CROSSES_BELOW:
-            _slope(code, now[symbol], bars, answers)
-        elif np.isnan(level):
-            _against_column(code, now[symbol], other[symbol], answers)
-        else:
-            _against_level(code, now[symbol], level, answers)
-        for word in range(words.shape[2]):
-            packed = np.uint64(0)
-            for byte in range(8):
-                gathered = (eights[word * 8 + byte] * _GATHER) >> _TOP
-                packed |= gathered << np.uint64(8 * byte)
-            words[symbol, leaf, word] = packed
+        for row in range(levels.size):
+            code, level = codes[row, 0], levels[row]
+            if code > CROSSES_BELOW:
+                _slope(code, now[symbol], codes[row, 3], answers)
+            elif np.isnan(level):
+                _against_column(code, now[symbol], other[symbol], answers)
+            else:
+                _against_level(code, now[symbol], level, answers)
+            for word in range(words.shape[2]):
+                packed = np.uint64(0)
+                for byte in range(8):
+                    gathered = (eights[word * 8 + byte] * _GATHER) >> _TOP
+                    packed |= gathered << np.uint64(8 * byte)
+                words[symbol, first + row, word] = packed

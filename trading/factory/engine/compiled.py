@@ -8,6 +8,11 @@ from typing import Any
 from numba import njit
 
 
+def inlined(function: Callable[..., Any]) -> Any:
+    """Compile into every caller: a call would pass each array as seven numbers on the stack."""
+    return njit(inline="always", error_model="numpy")(function)
+
+
 def compiled(function: Callable[..., Any]) -> Any:
     """Compile without the interpreter's lock, keeping the machine code on disk where there is a place for it.
 

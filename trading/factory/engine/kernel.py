@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from trading.factory.engine.compiled import compiled
+from trading.factory.engine.compiled import compiled, inlined
 from trading.factory.engine.frictions import MAXIMUM_COST_FRACTION
 from trading.factory.engine.program import AND
 from trading.factory.engine.tape import (
@@ -24,7 +24,8 @@ from trading.factory.engine.tape import (
     HIGH,
     LOW,
     OPEN,
-    VOLUME,
+    THIN_BASE,
+    THIN_QUOTE,
     Tape,
 )
 from trading.factory.engine.totals import (
@@ -49,9 +50,12 @@ from trading.factory.engine.totals import (
 
 # Kept machine code holds these values and is renewed when this file changes, not when theirs do: who
 # changes one there must repeat it here.
-_KEPT_WITH = (-1, 32, 0.5, (0, 1, 3, 5, 6), (0, 2, 4), tuple(range(11)), tuple(range(6)))
+_KEPT_WITH = (-1, 32, 0.5, (0, 1, 3, 5, 6, 7), (0, 2, 4), tuple(range(11)), tuple(range(6)))
 _KEPT_FIELDS = ("prices", "blocks", "next_trading", "next_due", "day_ends", "day_close")
-_ROWS, _BLOCK_ROWS = (OPEN, LOW, HIGH, VOLUME, FUNDING_INDEX), (BLOCK_LOW, BLOCK_HIGH, BLOCK_FUNDING)
+_ROWS, _BLOCK_ROWS = (
+    (OPEN, LOW, HIGH, THIN_BASE, THIN_QUOTE, FUNDING_INDEX),
+    (BLOCK_LOW, BLOCK_HIGH, BLOCK_FUNDING),
+)
 _TOTALS = (TRADES, WINS, LIQUIDATIONS, GAINS, LOSSES, HELD, TRADED, FEES, SLIPPAGE, FUNDING, EQUITY)
 _REASONS = (SIGNAL, TIME, STOP, TRAILING, TARGET, LIQUIDATION)
 _NOW = (AND, BLOCK_BARS, MAXIMUM_COST_FRACTION, _ROWS, _BLOCK_ROWS, _TOTALS, _REASONS)
@@ -120,57 +124,63 @@ def _signals(leaf: Any, codes: Any, offsets: Any, stack: Any, signals: Any) -> N
         signals[0, i], signals[2, i], signals[4, i] = long ^ both, short ^ both, long ^ short
 
 
-@compiled
-def _cost(costs: Any, quantity: float, volume: float) -> Any:
-    """Half the spread, fixed slippage and square-root impact of a market order, fraction of price."""
-    return min(costs[1] + costs[2] * math.sqrt(quantity / volume), MAXIMUM_COST_FRACTION)
+@inlined
+def _cost(fixed: float, impact: float, amount: float, thin: float) -> Any:
+    """Half the spread, fixed slippage and square-root impact of a market order, fraction of price.
+
+    ``impact`` is that of the whole slot, ``thin`` one over the root of the volume that ``amount`` meets.
+    """
+    return min(fixed + impact * math.sqrt(amount) * thin, MAXIMUM_COST_FRACTION)
 
 
-@compiled
+@inlined
 def _walk(
     prices: Any,
     blocks: Any,
+    next_trading: Any,
     next_due: Any,
     short: int,
     entry: int,
-    leave: int,
+    decided: int,
     price: float,
+    basis: float,
+    watched: bool,
     numbers: Any,
     maintenance: float,
 ) -> Any:
-    """From the entry bar to ``leave``: bar, price and reason of what closes the position before that.
+    """From the entry bar to the exit decided in bar ``decided``: bar, price and reason of what comes first.
 
-    ``price`` is the entry's fill; the one returned is before costs. Bar ``leave`` and reason -1 where
-    nothing does.
+    ``price`` is the entry's fill and ``basis`` what stop and target are measured from; the price returned is
+    before costs. Reason -1 where nothing comes before the decided exit, whose bar and open are returned.
     """
     # Indexed by row: a view of a row would count its references, at the price of several bars.
     low, high = LOW + short, HIGH + short
     block_low, block_high, block_funding = BLOCK_LOW + short, BLOCK_HIGH + short, BLOCK_FUNDING + short
     sign = 1.0 - 2.0 * short
-    base = sign * price
+    base = sign * basis
     fixed = base * (1.0 - sign * numbers[0])
     target = base * (1.0 + sign * numbers[1])
     trail = 1.0 - sign * numbers[2]
     active = base * (1.0 + sign * numbers[3])
-    cushion = base * (1.0 - sign / numbers[5]) - sign * prices[FUNDING_INDEX, entry]
+    cushion = sign * price * (1.0 - sign / numbers[5]) - sign * prices[FUNDING_INDEX, entry]
     kept = 1.0 - sign * maintenance
     level, reason, trails = fixed, STOP, numbers[3] < math.inf
     liquidation = (cushion + sign * prices[FUNDING_INDEX, entry]) / kept
     due = next_due[entry + 1]
     floor = max(level, liquidation)
     peak = base if trails else math.inf
-    t = entry
+    t, last, why = entry, min(decided + 1, prices.shape[1]), -1
     if trails and peak >= active and peak * trail > fixed:
         level, reason = peak * trail, TRAILING
         floor = max(level, liquidation)
-    while t < leave:
+    while t < last and why < 0:
         if t >= due:
             liquidation = (cushion + sign * prices[FUNDING_INDEX, t]) / kept
             floor = max(level, liquidation)
             due = next_due[t + 1]
         block = t // BLOCK_BARS
         stop = (block + 1) * BLOCK_BARS
-        if t > entry and t + BLOCK_BARS == stop and stop <= leave:
+        if t > entry and t + BLOCK_BARS == stop and stop <= last:
             best = max(peak, blocks[block_high, block]) if trails else base
             highest = max(level, best * trail) if trails and best >= active else level
             if blocks[block_high, block] < target and blocks[block_low, block] > max(
@@ -184,40 +194,43 @@ def _walk(
                         floor = max(level, liquidation)
                 continue
         # Until the next block or payment nothing but the best price can move a level.
-        stop = min(stop, leave, due)
+        stop = min(stop, last, due)
         while t < stop:
             if prices[low, t] <= floor:
-                gap = t > entry and sign * prices[OPEN, t] <= liquidation
+                gap = not watched and t > entry and sign * prices[OPEN, t] <= liquidation
                 if gap or liquidation >= level:
                     return t, prices[OPEN, t] if gap else sign * liquidation, LIQUIDATION
-                return t, sign * min(sign * prices[OPEN, t], level), reason
+                if not watched:
+                    return t, sign * min(sign * prices[OPEN, t], level), reason
+                why = reason
+                break
             if prices[high, t] >= target:
-                return t, sign * target, TARGET
+                if not watched:
+                    return t, sign * target, TARGET
+                why = TARGET
+                break
             if prices[high, t] > peak:
                 peak = prices[high, t]
                 if peak >= active and peak * trail > level:
                     level, reason = peak * trail, TRAILING
                     floor = max(level, liquidation)
             t += 1
-    if (
-        leave < prices.shape[1]
-        and sign * prices[OPEN, leave] <= (cushion + sign * prices[FUNDING_INDEX, leave]) / kept
-    ):
-        return leave, prices[OPEN, leave], LIQUIDATION
-    return leave, math.nan, -1
+    leave = next_trading[min((decided if why < 0 else t) + 1, prices.shape[1])]
+    if leave == prices.shape[1]:
+        return leave, math.nan, -1
+    if sign * prices[OPEN, leave] <= (cushion + sign * prices[FUNDING_INDEX, leave]) / kept:
+        why = LIQUIDATION
+    return leave, prices[OPEN, leave], why
 
 
-@compiled
-def _leaving(
-    signals: Any, row: int, first: int, until: int, ratio: int, decisions: int, next_trading: Any
-) -> Any:
-    """First bar in which a decided exit can fill, and whether a signal or the time decides it."""
+@inlined
+def _leaving(signals: Any, row: int, first: int, until: int, ratio: int, decisions: int) -> Any:
+    """Bar at whose close an exit is decided, and whether a signal or the time decides it."""
     stop = min(decisions, until + 1 if ratio == 1 else (until + 1) // ratio)
     k = _next_set(signals, row, first, stop)
-    decided, reason = until, TIME
     if k < stop:
-        decided, reason = (k + 1) * ratio - 1, SIGNAL
-    return next_trading[min(decided + 1, next_trading.size - 1)], reason
+        return (k + 1) * ratio - 1, SIGNAL
+    return until, TIME
 
 
 @compiled
@@ -252,11 +265,14 @@ def _trade_slot(
     trades: Any,
 ) -> None:
     """Back-test one genome over one symbol; see `simulate`."""
-    ratio, warmup, decisions = clock
+    ratio, warmup, decisions, watched = clock
     size, leverage, fee, maintenance = numbers[4], numbers[5], costs[0], costs[3]
+    fixed, impact = costs[1], costs[2] * math.sqrt(slot_quote)
     prices, blocks, next_trading, next_due, day_ends, day_close = tape
     count = prices.shape[1]
-    cash, day, recorded, worth = 1.0, 0, 0, 1.0
+    cash, day, worth, closed = 1.0, 0, 1.0, 0
+    wins, liquidations, bars_held = 0, 0, 0
+    gains = losses = traded = slipped = fees = funding = 0.0
     k = _next_set(signals, 4, max(warmup - 1, 0) // ratio, decisions)
     while k < decisions and cash > 0.0:
         entry = (k + 1) * ratio
@@ -268,12 +284,16 @@ def _trade_slot(
         short = 1 if (signals[2, k >> 6] >> np.uint64(k & 63)) & _ONE else 0
         sign = 1.0 - 2.0 * short
         until = entry + hold - 1
-        leave, planned = _leaving(signals, 1 + 2 * short, k + 1, until, ratio, decisions, next_trading)
+        decided, planned = _leaving(signals, 1 + 2 * short, k + 1, until, ratio, decisions)
         value = cash * size * leverage
-        cost = _cost(costs, value * slot_quote / prices[OPEN, entry], prices[VOLUME, entry])
+        cost = _cost(fixed, impact, value, prices[THIN_QUOTE, entry])
         price = prices[OPEN, entry] * (1.0 + sign * cost)
         quantity, paid = value / price, value * fee
-        at, before, reason = _walk(prices, blocks, next_due, short, entry, leave, price, numbers, maintenance)
+        basis = price * (1.0 + sign * fee) if watched else price
+        at, before, reason = _walk(
+            prices, blocks, next_trading, next_due, short, entry, decided, price, basis, watched, numbers,
+            maintenance,
+        )  # fmt: skip
         if day_ends[day] <= at:
             day = _mark(day_ends, day_close, prices, equity, day, entry, cash, 0.0)
             held = sign * quantity
@@ -281,47 +301,45 @@ def _trade_slot(
             day = _mark(day_ends, day_close, prices, equity, day, at, rest, held)
         cash -= paid
         owed = sign * quantity * (prices[FUNDING_INDEX, min(at, count - 1)] - prices[FUNDING_INDEX, entry])
-        total[TRADED] += value
-        total[SLIPPAGE] += quantity * prices[OPEN, entry] * cost
-        total[FEES] += paid
-        total[FUNDING] += owed
+        traded += value
+        slipped += quantity * prices[OPEN, entry] * cost
+        fees += paid
+        funding += owed
+        bars_held += at - entry
         if at == count:
-            total[HELD] += count - entry
             worth = cash + sign * quantity * (day_close[-1] - price) - owed
             break
-        total[HELD] += at - entry
-        gain, leaving = -value / leverage - paid, before
         if reason < 0:
-            reason, before = planned, prices[OPEN, at]
-        else:
-            total[HELD] += 1
+            reason = planned
+        elif reason == LIQUIDATION or not watched:
+            bars_held += 1
         if reason == LIQUIDATION:
-            total[LIQUIDATIONS] += 1
+            liquidations += 1
+            gain, leaving = -value / leverage - paid, before
         else:
-            cost = _cost(costs, quantity * slot_quote, prices[VOLUME, at])
+            cost = _cost(fixed, impact, quantity, prices[THIN_BASE, at])
             leaving = before * (1.0 - sign * cost)
             exit_fee = quantity * leaving * fee
             gain = sign * quantity * (leaving - price) - owed - exit_fee - paid
-            total[TRADED] += quantity * leaving
-            total[SLIPPAGE] += quantity * before * cost
-            total[FEES] += exit_fee
+            traded += quantity * leaving
+            slipped += quantity * before * cost
+            fees += exit_fee
             paid += exit_fee
         cash += gain + value * fee
         worth = cash
-        total[TRADES] += 1
-        if gain > 0.0:
-            total[WINS] += 1
-            total[GAINS] += gain
-        else:
-            total[LOSSES] -= gain
+        closed += 1
+        wins += gain > 0.0
+        gains += max(gain, 0.0)
+        losses -= min(gain, 0.0)
         if trades.shape[0] > 0:
-            row = trades[recorded]
+            row = trades[closed - 1]
             row[0], row[1], row[2], row[3] = entry, at, sign, reason
             row[4], row[5], row[6] = price, leaving, quantity
             row[7], row[8], row[9] = paid, owed, gain
-            recorded += 1
         k = _next_set(signals, 4, at if ratio == 1 else at // ratio, decisions)
-    total[EQUITY] = worth
+    total[TRADES], total[WINS], total[LIQUIDATIONS], total[HELD] = closed, wins, liquidations, bars_held
+    total[GAINS], total[LOSSES], total[TRADED] = gains, losses, traded
+    total[FEES], total[SLIPPAGE], total[FUNDING], total[EQUITY] = fees, slipped, funding, worth
     _mark(day_ends, day_close, prices, equity, day, count, cash, 0.0)
 
 
@@ -352,7 +370,7 @@ def simulate(
     hold_bars
         Time exit in execution bars, shape (genomes,); more than there are where there is none.
     clock
-        Execution bars per decision bar, bars without fills, decision bars.
+        Execution bars per decision bar, bars without fills, decision bars, and whether stops are watched.
     tape
         Of `Tape`.
     costs

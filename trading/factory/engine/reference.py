@@ -58,6 +58,7 @@ class _Position:
     side: int
     bar: int
     price: float
+    basis: float
     quantity: float
     margin: float
     fee: float
@@ -67,7 +68,14 @@ class _Position:
 
 
 def run(
-    genome: Genome, bars: Bars, row: int, ratio: int, values: Mapping[Column, Sequence[float]], costs: Costs
+    genome: Genome,
+    bars: Bars,
+    row: int,
+    ratio: int,
+    values: Mapping[Column, Sequence[float]],
+    costs: Costs,
+    *,
+    watched: bool = False,
 ) -> Outcome:
     """Walk over the bars of one symbol.
 
@@ -77,8 +85,10 @@ def run(
         Execution bars per decision bar.
     values
         The genome's columns of the symbol, one value per decision bar.
+    watched
+        Stops and targets are looked at when a bar closes.
     """
-    return _Slot(genome, bars, row, ratio, values, costs).walk()
+    return _Slot(genome, bars, row, ratio, values, costs, watched).walk()
 
 
 class _Slot:
@@ -90,8 +100,10 @@ class _Slot:
         ratio: int,
         values: Mapping[Column, Sequence[float]],
         costs: Costs,
+        watched: bool,
     ) -> None:
         self.genome, self.costs, self.values, self.ratio = genome, costs, values, ratio
+        self.watched = watched
         self.minutes, self.warmup = bars.minutes, bars.warmup_bars
         self.open, self.high = bars.open[row].tolist(), bars.high[row].tolist()
         self.low, self.close = bars.low[row].tolist(), bars.close[row].tolist()
@@ -114,6 +126,8 @@ class _Slot:
             self.ordered = 0
             if exists:
                 newest = close
+                if self.watched and self.position is not None and not self.position.leaving:
+                    self._look(bar, close)
             self._decide(bar)
             if self.position is not None:
                 self.outcome.bars_held += 1
@@ -127,14 +141,16 @@ class _Slot:
         if position is None:
             if self.ordered and bar >= self.warmup and self.cash > 0:
                 self._enter(bar, self.ordered)
-                self._within(bar)
+                if not self.watched:
+                    self._within(bar)
             return
         liquidation = self._liquidation(position)
-        if position.side * self.open[bar] <= position.side * liquidation:
+        below = position.side * self.open[bar] <= position.side * liquidation
+        if below and (position.leaving or not self.watched):
             self._close(bar, self.open[bar], "liquidation")
         elif position.leaving:
             self._close(bar, self.open[bar], position.leaving)
-        else:
+        elif not self.watched:
             self._within(bar)
 
     def _enter(self, bar: int, side: int) -> None:
@@ -142,8 +158,9 @@ class _Slot:
         price = self.open[bar] * (1 + side * self._cost(value, self.open[bar], bar))
         fee = value * self.costs.fee
         self.cash -= fee
+        basis = price * (1 + side * self.costs.fee) if self.watched else price
         self.position = _Position(
-            side, bar, price, value / price, value / self.genome.leverage, fee, best=price
+            side, bar, price, basis, value / price, value / self.genome.leverage, fee, best=basis
         )
 
     def _within(self, bar: int) -> None:
@@ -152,26 +169,48 @@ class _Slot:
         assert position is not None  # noqa: S101 - the callers hold one
         side, opened = position.side, self.open[bar]
         worst, best = (self.low[bar], self.high[bar]) if side > 0 else (self.high[bar], self.low[bar])
-        stop, reason = position.price * (1 - side * genome.stop_fraction), "stop"
-        if genome.trailing_fraction is not None and genome.trailing_after_fraction is not None:
-            reached = position.price * (1 + side * genome.trailing_after_fraction)
-            trailing = position.best * (1 - side * genome.trailing_fraction)
-            if side * position.best >= side * reached and side * trailing > side * stop:
-                stop, reason = trailing, "trailing"
+        stop, reason = self._stop(position)
         liquidation = self._liquidation(position)
         if side * liquidation >= side * stop and side * worst <= side * liquidation:
             self._close(bar, liquidation, "liquidation")
         elif side * worst <= side * stop:
             self._close(bar, min(opened, stop) if side > 0 else max(opened, stop), reason)
         elif genome.target_fraction is not None and self._reached(best, genome.target_fraction):
-            self._close(bar, position.price * (1 + side * genome.target_fraction), "target")
+            self._close(bar, position.basis * (1 + side * genome.target_fraction), "target")
         elif side * best > side * position.best:
             position.best = best
+
+    def _look(self, bar: int, close: float) -> None:
+        """The same at a close: what is found is filled at the next open, except a liquidation."""
+        position, genome = self.position, self.genome
+        assert position is not None  # noqa: S101 - the caller holds one
+        side = position.side
+        stop, reason = self._stop(position)
+        liquidation = self._liquidation(position)
+        if side * liquidation >= side * stop and side * close <= side * liquidation:
+            self._close(bar, liquidation, "liquidation")
+        elif side * close <= side * stop:
+            position.leaving = reason
+        elif genome.target_fraction is not None and self._reached(close, genome.target_fraction):
+            position.leaving = "target"
+        elif side * close > side * position.best:
+            position.best = close
+
+    def _stop(self, position: _Position) -> tuple[float, str]:
+        """The stop that is nearer to the price, and which it is."""
+        side, genome = position.side, self.genome
+        stop, reason = position.basis * (1 - side * genome.stop_fraction), "stop"
+        if genome.trailing_fraction is not None and genome.trailing_after_fraction is not None:
+            reached = position.basis * (1 + side * genome.trailing_after_fraction)
+            trailing = position.best * (1 - side * genome.trailing_fraction)
+            if side * position.best >= side * reached and side * trailing > side * stop:
+                stop, reason = trailing, "trailing"
+        return stop, reason
 
     def _reached(self, best: float, fraction: float) -> bool:
         position = self.position
         assert position is not None  # noqa: S101 - the caller holds one
-        return position.side * best >= position.side * position.price * (1 + position.side * fraction)
+        return position.side * best >= position.side * position.basis * (1 + position.side * fraction)
 
     def _liquidation(self, position: _Position) -> float:
         """Price at which what is left of the margin is the maintenance margin."""
@@ -191,7 +230,9 @@ class _Slot:
             change = position.side * position.quantity * (fill - position.price) - fee - position.funding
         self.cash += change
         # The bar in which it is closed counts as held unless that happened at its open, as decided before.
-        self.outcome.bars_held += reason not in ("signal", "time")
+        self.outcome.bars_held += reason == "liquidation" or (
+            reason not in ("signal", "time") and not self.watched
+        )
         self.outcome.trades.append(
             Trade(
                 position.bar,

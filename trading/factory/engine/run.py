@@ -27,6 +27,7 @@ def backtest(
     frictions: Frictions,
     *,
     record_trades: bool = False,
+    watched: bool = False,
     workers: int | None = None,
     memory_values: int = _MEMORY_VALUES,
 ) -> Population:
@@ -39,6 +40,9 @@ def backtest(
     ----------
     record_trades
         Keep every trade; doubles the time.
+    watched
+        Stops, trailing stops and targets are looked at when a bar closes and filled at the next open, as by a
+        desk that sends market orders. Otherwise they rest at the venue and act inside the bar.
     workers
         Threads; one per processor when None. Results do not depend on it.
     memory_values
@@ -54,7 +58,7 @@ def backtest(
     threads = workers or os.cpu_count() or 1
     work = list(batches(genomes, bars, memory_values))
     costs = frictions.table(len(bars.symbols), bars.minutes)
-    task = Task(work, bars, costs, frictions.slot_quote, len(genomes), record_trades)
+    task = Task(work, bars, costs, frictions.slot_quote, len(genomes), record_trades, watched)
     totals = np.empty((len(genomes), len(bars.symbols), len(TOTALS)))
     equity = np.zeros((len(genomes), bars.day_ends.size))
     found: dict[tuple[int, int], FloatArray] = {}

@@ -14,9 +14,10 @@ from trading.indicators.columns import FloatArray
 BLOCK_BARS = 32
 
 
-#: Rows of `Tape.prices`: what can be traded at, worst and best price for longs and for shorts, volume
-#: (base), and what a long of one unit has paid in funding by the end of each bar since the first (quote).
-OPEN, LOW, HIGH, VOLUME, FUNDING_INDEX = 0, 1, 3, 5, 6
+#: Rows of `Tape.prices`: what can be traded at, worst and best price for longs and for shorts, one over the
+#: root of the bar's volume in base and in quote currency (at its open), and what a long of one unit has paid
+#: in funding by the end of each bar since the first (quote).
+OPEN, LOW, HIGH, THIN_BASE, THIN_QUOTE, FUNDING_INDEX = 0, 1, 3, 5, 6, 7
 #: Rows of `Tape.blocks`, each for longs and for shorts.
 BLOCK_LOW, BLOCK_HIGH, BLOCK_FUNDING = 0, 2, 4
 
@@ -30,8 +31,8 @@ class Tape(NamedTuple):
     Attributes
     ----------
     prices
-        Shape (7, bars). Where nothing can trade the open is NaN and low and high are infinite, on the
-        side that touches no level.
+        Shape (8, bars). Where nothing can trade the open is NaN, and where nothing is seen low and high are
+        infinite, on the side that touches no level.
     blocks
         Over blocks: lowest low, highest high, and the funding index at its largest (for shorts negated),
         shape (6, blocks).
@@ -50,19 +51,22 @@ class Tape(NamedTuple):
     day_close: FloatArray
 
 
-def tape(bars: Bars, row: int) -> Tape:
-    """The tape of the symbol in a row."""
+def tape(bars: Bars, row: int, *, watched: bool = False) -> Tape:
+    """The tape of the symbol in a row; ``watched`` shows a position nothing but closes, of silent bars too."""
     opens, close, volume = bars.open[row], bars.close[row], bars.volume[row]
     here = np.isfinite(close)
     trading = here & (np.where(here, volume, 0.0) > 0)
-    low = np.where(trading, bars.low[row], np.inf)
-    high = np.where(trading, bars.high[row], -np.inf)
+    seen_at = here if watched else trading
+    low = np.where(seen_at, close if watched else bars.low[row], np.inf)
+    high = np.where(seen_at, close if watched else bars.high[row], -np.inf)
     seen = np.maximum.accumulate(np.where(here, np.arange(close.size), -1))
     newest = np.where(seen >= 0, close[np.maximum(seen, 0)], np.nan)
     mark = np.where(here, opens, np.concatenate(([np.nan], newest[:-1])))
     index = np.cumsum(bars.funding_rate[row] * np.where(np.isfinite(mark), mark, 0.0))
     fillable = np.where(trading, opens, np.nan)
-    prices = np.stack([fillable, low, -high, high, -low, np.where(trading, volume, 0.0), index])
+    thin_base = 1.0 / np.sqrt(np.where(trading, volume, np.inf))
+    thin_quote = 1.0 / np.sqrt(np.where(trading, volume * opens, np.inf))
+    prices = np.stack([fillable, low, -high, high, -low, thin_base, thin_quote, index])
     blocks = np.concatenate(
         [
             _blocks(prices[LOW : LOW + 2], np.inf).min(axis=2),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,10 +95,11 @@ class Task:
     slot_quote: float
     genomes: int
     record_trades: bool
+    watched: bool = False
 
     def run(self, rows: slice) -> Part:
         """Back-test all genomes over the symbols of ``rows``."""
-        tapes = [tape(self.bars, row) for row in range(rows.start, rows.stop)]
+        tapes = [tape(self.bars, row, watched=self.watched) for row in range(rows.start, rows.stop)]
         part = Part(
             np.zeros((self.genomes, len(tapes), len(TOTALS))),
             np.empty((len(tapes), self.genomes, self.bars.day_ends.size)),
@@ -141,7 +143,7 @@ class Task:
         from trading.factory.engine.kernel import simulate
 
         count, program = batch.members.size, batch.program
-        clock = (batch.ratio, self.bars.warmup_bars, decisions)
+        clock = (batch.ratio, self.bars.warmup_bars, decisions, self.watched)
         equity = np.empty((count, self.bars.day_ends.size))
 
         def walk(offsets: IntArray, trades: FloatArray) -> FloatArray:
@@ -168,15 +170,20 @@ def _answers(
     from trading.factory.engine.bits import leaf_words
 
     words = np.empty((symbols, program.leaf_levels.size, -(-decisions // 64)), dtype=np.uint64)
-    last_use = {place: leaf for leaf, row in enumerate(program.leaf_codes) for place in row[1:3].tolist()}
+    pairs = program.leaf_codes[:, 1:3].tolist()
+    last_use = {place: leaf for leaf, pair in enumerate(pairs) for place in pair}
     held: dict[int, FloatArray] = {}
-    for leaf, (code, one, other, bars) in enumerate(program.leaf_codes.tolist()):
+    first = 0
+    for (one, other), run in groupby(pairs):
+        end = first + len(list(run))
         against = one if other < 0 else other
         for place in (one, against):
             if place not in held:
                 held[place] = column(program.columns[place])
-        leaf_words(held[one], held[against], code, program.leaf_levels[leaf], bars, words, leaf)
+        codes, levels = program.leaf_codes[first:end], program.leaf_levels[first:end]
+        leaf_words(held[one], held[against], codes, levels, words, first)
         for place in {one, against}:
-            if last_use[place] == leaf:
+            if last_use[place] < end:
                 del held[place]
+        first = end
     return words

@@ -36,7 +36,7 @@ def generate(
     parents
         Best first. Up to `ELITE` of them come first, unchanged.
     timeframes
-        What fresh genomes may decide on.
+        What fresh genomes may decide on, and what children may move to.
     ratings
         Whether rules may read the technical ratings, whose columns cost most to compute.
 
@@ -53,18 +53,24 @@ def generate(
         if len(chosen) >= count:
             return list(chosen)[:count]
         if len(chosen) < bred:
-            genome = child(draw, pool, ratings=ratings)
+            genome = child(draw, pool, ratings=ratings, timeframes=timeframes)
         else:
             genome = random_genome(draw, timeframes, ratings)
         chosen.setdefault(genome)
     raise FixConfiguration(f"genomes: only {len(chosen)} distinct ones of {count} found; ask for fewer")
 
 
-def child(draw: Draw, pool: Sequence[Genome], *, ratings: bool = True) -> Genome:
+def child(
+    draw: Draw,
+    pool: Sequence[Genome],
+    *,
+    ratings: bool = True,
+    timeframes: Sequence[Timeframe] = tuple(Timeframe),
+) -> Genome:
     """A child of one or two members of the pool, always mutated where it has one parent."""
     parent = draw.pick(pool)
     if len(pool) > 1 and draw.chance(CROSSOVER):
         born = crossed(draw, parent, draw.pick(pool))
         if born != parent:
             return born
-    return mutated(draw, parent, ratings)
+    return mutated(draw, parent, ratings, timeframes)

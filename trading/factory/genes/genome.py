@@ -132,6 +132,13 @@ class Genome:
         } | {name: getattr(self, name) for name in GRIDS}
 
     @property
+    def desk_view(self) -> dict[str, float | int | str]:
+        """What a desk acts on besides signals: text, timeframe and numbers; what it does not have is absent."""
+        numbers = {name: getattr(self, name) for name in GRIDS}
+        present = {name: value for name, value in numbers.items() if value is not None}
+        return {"text": str(self), "timeframe": self.timeframe.value} | present
+
+    @property
     def json(self) -> str:
         """Canonical JSON of the parameters, one line."""
         return canonical_json(self.parameters)

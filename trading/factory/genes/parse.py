@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -42,6 +42,17 @@ def parse(text: str) -> Genome:
     return genome(plain)
 
 
+def known(texts: Iterable[str]) -> list[Genome]:
+    """The genomes of JSON texts that this release can read; those of other versions are left out.
+
+    Raises
+    ------
+    BadData
+        If a text of this version is damaged.
+    """
+    return [parse(text) for text in texts if _version(text) == VERSION]
+
+
 def genome(plain: Any) -> Genome:
     """The genome of `Genome.parameters`.
 
@@ -60,6 +71,15 @@ def genome(plain: Any) -> Genome:
         short=_rules("short", fields["short"]),
         **numbers,
     )
+
+
+def _version(text: str) -> object:
+    """The version that a text says it is; this one where it is no JSON object, for `parse` to refuse it."""
+    try:
+        plain = json.loads(text)
+    except (ValueError, RecursionError):
+        return VERSION
+    return plain.get("version") if isinstance(plain, Mapping) else VERSION
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -32,16 +33,21 @@ _RESHAPE, _RETIME = 0.15, 0.05
 _TIMEFRAMES = tuple(Timeframe)
 
 
-def mutated(draw: Draw, genome: Genome, ratings: bool = True) -> Genome:
+def mutated(
+    draw: Draw, genome: Genome, ratings: bool = True, timeframes: Sequence[Timeframe] = _TIMEFRAMES
+) -> Genome:
     """A child that differs from its parent.
 
     Every number moves with probability `MUTATION`: whole ones by up to five, others by a factor of 0.8
     to 1.2, onto their grid. A rule may gain, lose or replace a leaf, or swap "all" and "any".
+    The timeframe may move to its neighbour among ``timeframes``; one that is not among them stays.
     """
     while True:
         child = replace(
             genome,
-            timeframe=_neighbour(draw, genome.timeframe) if draw.chance(_RETIME) else genome.timeframe,
+            timeframe=_neighbour(draw, genome.timeframe, timeframes)
+            if draw.chance(_RETIME)
+            else genome.timeframe,
             long=_mutated_rules(draw, genome.long, ratings),
             short=_mutated_rules(draw, genome.short, ratings),
             **_mutated_numbers(draw, genome),
@@ -175,6 +181,9 @@ def _drifted_column(draw: Draw, column: Column) -> Column:
     return Column(column.name, values)
 
 
-def _neighbour(draw: Draw, timeframe: Timeframe) -> Timeframe:
-    at = _TIMEFRAMES.index(timeframe) + (1 if draw.chance(0.5) else -1)
-    return _TIMEFRAMES[min(max(at, 0), len(_TIMEFRAMES) - 1)]
+def _neighbour(draw: Draw, timeframe: Timeframe, among: Sequence[Timeframe]) -> Timeframe:
+    step = 1 if draw.chance(0.5) else -1
+    if timeframe not in among:
+        return timeframe
+    ordered = [item for item in _TIMEFRAMES if item in among]
+    return ordered[min(max(ordered.index(timeframe) + step, 0), len(ordered) - 1)]

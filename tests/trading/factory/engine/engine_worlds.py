@@ -90,25 +90,29 @@ def random_bars(
     return Bars(names, MIDNIGHT_MS, minutes, opens, high, low, close, volume, rates, warmup_bars=warmup_bars)
 
 
-def oracle(genome: Genome, bars: Bars, row: int, frictions: Frictions) -> reference.Outcome:
+def oracle(
+    genome: Genome, bars: Bars, row: int, frictions: Frictions, *, watched: bool = False
+) -> reference.Outcome:
     """The reference engine's answer for one genome and symbol."""
     fee, fixed, impact, maintenance = frictions.table(len(bars.symbols), bars.minutes)[row].tolist()
     costs = reference.Costs(fee, fixed, impact, maintenance, frictions.slot_quote)
     ratio = decision_ratio(bars, genome.timeframe.minutes)
     decisions = Decisions(bars, slice(row, row + 1), genome.timeframe.minutes)
     values = {column: decisions.column(column)[0].tolist() for column in genome.columns}
-    return reference.run(genome, bars, row, ratio, values, costs)
+    return reference.run(genome, bars, row, ratio, values, costs, watched=watched)
 
 
-def agree(genomes: Sequence[Genome], bars: Bars, frictions: Frictions) -> Population:
+def agree(
+    genomes: Sequence[Genome], bars: Bars, frictions: Frictions, *, watched: bool = False
+) -> Population:
     """Run both engines; fail where a trade, a day's equity or a count differs."""
-    population = backtest(genomes, bars, frictions, record_trades=True, workers=1)
+    population = backtest(genomes, bars, frictions, record_trades=True, workers=1, watched=watched)
     listed = population.trade_list()
     step = bars.minutes * 60_000
     equity = np.zeros_like(population.equity)
     for g, one in enumerate(genomes):
         for row, symbol in enumerate(bars.symbols):
-            expected = oracle(one, bars, row, frictions)
+            expected = oracle(one, bars, row, frictions, watched=watched)
             found = listed.filter(pl.col("genome") == g, pl.col("symbol") == symbol)
             where = f"{one}\n{symbol}\n{found}\n{expected.trades}"
             assert found.height == len(expected.trades), where

@@ -188,3 +188,21 @@ def test_slots_are_equal_and_days_are_marked() -> None:
     np.testing.assert_allclose(population.equity[0], [1.001, 1.002])
     np.testing.assert_allclose(population.returns[0], [0.001, 1.002 / 1.001 - 1])
     assert population.first_day.isoformat() == "2026-01-01"
+
+
+def test_a_watched_stop_looks_at_closes_and_fills_at_the_next_open() -> None:
+    """Bought at 100; a wick to 90 is nothing; a close of 97.4 is below 97.5 and is filled at 96."""
+    wick, below, after = (100, 100, 90, 99), (99, 99, 97, 97.4), (96, 98, 95, 97)
+    bars = bars_of([FLAT, UP, FLAT, wick, below, after, FLAT])
+    population = agree([genome(long=Rules(RISES))], bars, FREE, watched=True)
+    first = trades(population)[0]
+    assert (first["reason"], first["entry_time"].hour, first["exit_time"].hour) == ("stop", 2, 5)
+    assert (first["entry_price"], first["exit_price"]) == (100, 96)
+
+
+def test_a_watched_target_is_measured_from_the_cost_with_its_fee() -> None:
+    """With a fee of 1 % the cost is 101: a close of 102.5 is no gain of 2 %, one of 103.1 is."""
+    bars = bars_of([FLAT, UP, FLAT, (100, 103, 100, 102.5), (103, 104, 103, 103.1), (102, 102, 102, 102)])
+    chosen = genome(long=Rules(RISES), target_fraction=0.02)
+    (trade,) = trades(agree([chosen], bars, changed(FREE, fee_bps=100), watched=True))
+    assert (trade["reason"], trade["exit_time"].hour, trade["exit_price"]) == ("target", 5, 102)

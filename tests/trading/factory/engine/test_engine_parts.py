@@ -51,9 +51,14 @@ def test_words_answer_what_the_rules_say_at_every_bar(seed: int) -> None:
     assert program.leaf_levels.size == len(distinct)
     values = {column: decisions.column(column) for column in program.columns}
     words = np.empty((2, len(distinct), -(-bars.count // 64)), dtype=np.uint64)
-    for number, (code, one, other, back) in enumerate(program.leaf_codes.tolist()):
+    # With the one before it where it reads the same columns: what that leaves behind must not reach it.
+    for number, (_, one, other, _) in enumerate(program.leaf_codes.tolist()):
         now, against = values[program.columns[one]], values[program.columns[max(other, 0)]]
-        leaf_words(now, against, code, program.leaf_levels[number], back, words, number)
+        first = (
+            number - 1 if number and program.leaf_codes[number - 1, 1:3].tolist() == [one, other] else number
+        )
+        chosen = slice(first, number + 1)
+        leaf_words(now, against, program.leaf_codes[chosen], program.leaf_levels[chosen], words, first)
     answers = np.unpackbits(words.view(np.uint8), axis=2, bitorder="little")
     assert not answers[:, :, bars.count :].any()
     for symbol in range(2):

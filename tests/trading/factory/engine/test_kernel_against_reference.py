@@ -39,19 +39,20 @@ COSTS = st.builds(
 CLOCKS = st.sampled_from([(Timeframe.H1, 60), (Timeframe.M5, 5), (Timeframe.H1, 15), (Timeframe.M15, 5)])
 
 
-@given(seed=st.integers(0, 2**32), world=WORLDS, frictions=COSTS, clock=CLOCKS)
+@given(seed=st.integers(0, 2**32), world=WORLDS, frictions=COSTS, clock=CLOCKS, watched=st.booleans())
 @settings(max_examples=60, deadline=None)
 def test_every_trade_and_every_day_agrees(
-    seed: int, world: dict[str, float], frictions: Frictions, clock: tuple[Timeframe, int]
+    seed: int, world: dict[str, float], frictions: Frictions, clock: tuple[Timeframe, int], watched: bool
 ) -> None:
     timeframe, minutes = clock
     rng = np.random.default_rng(seed)
     genomes = generate(rng, 8, timeframes=[timeframe], ratings=False)
     bars = random_bars(rng, symbols=2, count=int(rng.integers(40, 400)), minutes=minutes, **world)  # type: ignore[arg-type]
-    agree(genomes, bars, frictions)
+    agree(genomes, bars, frictions, watched=watched)
 
 
-def test_the_worlds_reach_every_reason() -> None:
+@pytest.mark.parametrize("watched", [False, True])
+def test_the_worlds_reach_every_reason(watched: bool) -> None:
     """The property above would be hollow if its worlds never liquidated or trailed."""
     rng = np.random.default_rng(3)
     reasons: Counter[str] = Counter()
@@ -60,7 +61,8 @@ def test_the_worlds_reach_every_reason() -> None:
         bars = random_bars(
             rng, symbols=2, count=400, minutes=60, volatility=0.01, holes=0.05, jumps=0.02, funding=0.05
         )
-        reasons.update(agree(genomes, bars, Frictions()).trade_list()["reason"].to_list())
+        found = agree(genomes, bars, Frictions(), watched=watched)
+        reasons.update(found.trade_list()["reason"].to_list())
     assert reasons.keys() == {"signal", "time", "stop", "trailing", "target", "liquidation"}
 
 

@@ -20,7 +20,7 @@ from trading.factory.genes.genome import GRIDS, Genome, Rules, Side, Timeframe
 from trading.factory.genes.grid import Grid
 from trading.factory.genes.holds import holds
 from trading.factory.genes.parse import genome as from_parameters
-from trading.factory.genes.parse import parse
+from trading.factory.genes.parse import known, parse
 from trading.factory.genes.rules import (
     MAXIMUM_DEPTH,
     MAXIMUM_LEAVES,
@@ -301,3 +301,19 @@ NAN = math.nan
 )
 def test_what_rules_say(rule: Rule, close: list[float], other: list[float], answer: bool) -> None:
     assert holds(rule, {CLOSE: close, EMA: other}, 1) is answer
+
+
+def test_genomes_of_other_releases_are_left_out_and_damaged_ones_refused() -> None:
+    one = generate(np.random.default_rng(0), 1)[0]
+    assert known([one.json, '{"family":"rsi_reversal"}', '{"version":1}']) == [one]
+    for damaged in ("", "[]", one.json.replace("leverage", "lever")):
+        with pytest.raises(BadData):
+            known([one.json, damaged])
+
+
+def test_children_keep_to_the_timeframes_that_are_asked_for() -> None:
+    rng = np.random.default_rng(3)
+    asked = [Timeframe.M15, Timeframe.H1]
+    parents = generate(rng, 5, timeframes=asked)
+    born = generate(rng, 300, parents=parents, timeframes=asked)
+    assert {genome.timeframe for genome in born} == set(asked)
