@@ -60,7 +60,14 @@ training_job = dg.define_asset_job(
 strategies_job = dg.define_asset_job(
     "strategy_search",
     selection=dg.AssetSelection.assets("strategies"),
-    description="Generate, back-test and rank the day's strategies; survivors go on paper.",
+    description="Breed and back-test strategies, put every trial on record, judge them; who passes goes on paper.",
+    tags={"tidemill/kind": "research"},
+)
+
+pairs_job = dg.define_asset_job(
+    "pair_selection_job",
+    selection=dg.AssetSelection.assets("pair_selection"),
+    description="Choose the day's best pairs.",
     tags={"tidemill/kind": "research"},
 )
 
@@ -73,4 +80,5 @@ ASSET_JOBS = [
     suite_job,
     training_job,
     strategies_job,
+    pairs_job,
 ]

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import dagster as dg
 
-from assets import futures, market, research, screening, universe, warehouse_suite
+from assets import futures, market, research, screening, strategies, universe, warehouse_suite
 from pipelines.jobs import ASSET_JOBS
 from pipelines.ops.cancel import cancel_open_orders_job
 from pipelines.ops.decision import decision_job
+from pipelines.ops.drill import kill_drill_job
+from pipelines.ops.reconcile import reconcile_job
+from pipelines.ops.strategies import activate_strategies_job, review_strategies_job
 from pipelines.schedules import SCHEDULES
 from resources.platform import PlatformResource
 from sensors.alerts import alert_on_revised_klines, alert_on_run_failure, alert_on_stale_data
@@ -29,14 +32,23 @@ ASSETS = [
     research.features,
     research.confidence_model,
     research.ml_confidence,
-    research.strategies,
+    strategies.pair_selection,
+    strategies.strategies,
     *futures.FUTURES_ASSETS,
     warehouse_suite.warehouse_suite,
 ]
 
 defs = dg.Definitions(
     assets=ASSETS,
-    jobs=[*ASSET_JOBS, decision_job, cancel_open_orders_job],
+    jobs=[
+        *ASSET_JOBS,
+        decision_job,
+        cancel_open_orders_job,
+        reconcile_job,
+        kill_drill_job,
+        review_strategies_job,
+        activate_strategies_job,
+    ],
     schedules=SCHEDULES,
     sensors=[
         decide_on_new_ratings,

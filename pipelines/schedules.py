@@ -9,10 +9,14 @@ from pipelines.jobs import (
     daily_job,
     finalise_job,
     futures_job,
+    pairs_job,
     strategies_job,
     suite_job,
     training_job,
 )
+from pipelines.ops.drill import kill_drill_job
+from pipelines.ops.reconcile import reconcile_job
+from pipelines.ops.strategies import activate_strategies_job, review_strategies_job
 
 
 def _closed_day_schedule(name: str, job: Any, cron: str, description: str) -> dg.ScheduleDefinition:
@@ -32,7 +36,44 @@ def _closed_day_schedule(name: str, job: Any, cron: str, description: str) -> dg
     return closed_day
 
 
+@dg.schedule(
+    name="kill_drill_schedule",
+    job=kill_drill_job,
+    cron_schedule="10 5 * * *",
+    execution_timezone="UTC",
+    description="05:10 UTC: try the kill chain on a local exchange and keep the evidence.",
+)
+def kill_drill_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """One drill a day, however often the tick is evaluated."""
+    return dg.RunRequest(run_key=f"kill_drill:{context.scheduled_execution_time:%Y-%m-%d}")
+
+
+reconcile_schedule = dg.ScheduleDefinition(
+    name="reconcile_schedule",
+    job=reconcile_job,
+    cron_schedule="* * * * *",
+    execution_timezone="UTC",
+    description="Every minute: compare the ledger with the venue's account.",
+)
+
+review_schedule = dg.ScheduleDefinition(
+    name="review_schedule",
+    job=review_strategies_job,
+    cron_schedule="0 2 * * *",
+    execution_timezone="UTC",
+    description="02:00 UTC: grade the strategies that trade.",
+)
+
+activation_schedule = dg.ScheduleDefinition(
+    name="activation_schedule",
+    job=activate_strategies_job,
+    cron_schedule="0 */4 * * *",
+    execution_timezone="UTC",
+    description="Every four hours: who leaves paper, and who has a live place.",
+)
+
 SCHEDULES = [
+    reconcile_schedule,
     _closed_day_schedule(
         "daily", daily_job, "20 0 * * *", "00:20 UTC: finalise the day that closed at midnight."
     ),
@@ -57,4 +98,10 @@ SCHEDULES = [
     _closed_day_schedule(
         "futures", futures_job, "40 10 * * *", "10:40 UTC: the perpetuals' data of the closed day."
     ),
+    _closed_day_schedule(
+        "pairs", pairs_job, "0 1 * * *", "01:00 UTC: choose the best pairs of the closed day."
+    ),
+    review_schedule,
+    activation_schedule,
+    kill_drill_schedule,
 ]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+import numpy as np
 import polars as pl
 
 from trading.bars.certificate import CertificateSettings, Evidence, certify
@@ -179,5 +180,12 @@ class KlineJudge:
 
 
 def _last_bars(klines: pl.DataFrame) -> pl.DataFrame | None:
-    """The last klines of each symbol; None when the day before is not stored."""
-    return None if klines.is_empty() else klines.group_by("symbol", maintain_order=True).tail(_BARS_BEFORE)
+    """The last klines of each symbol, which stand together; None when the day before is not stored."""
+    if klines.is_empty():
+        return None
+    lengths = klines["symbol"].rle().struct.field("len").to_numpy().astype(np.int64)
+    ends = lengths.cumsum()
+    kept = np.minimum(lengths, _BARS_BEFORE)
+    return klines[
+        np.concatenate([np.arange(end - count, end) for end, count in zip(ends, kept, strict=True)])
+    ]

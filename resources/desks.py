@@ -20,6 +20,7 @@ from trading.desks.catalogue import BUILT_IN, DeskSpec
 from trading.desks.desk import Desk
 from trading.errors import FixConfiguration
 from trading.model.canonical import digest
+from trading.reconciliation.state import FOREIGN_DESKS
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
@@ -40,6 +41,10 @@ def load_desks(specs: Sequence[DeskSpec], root: Path | None = None) -> list[Desk
     desks: list[Desk] = []
     for spec in specs:
         desk = _load(spec, root or Path.cwd())
+        if desk.name in FOREIGN_DESKS:
+            raise FixConfiguration(
+                f"desks: {spec.use!r} is called {desk.name!r}, which is kept for fills that are not ours; rename it"
+            )
         if any(other.name == desk.name for other in desks):
             raise FixConfiguration(
                 f"desks: two desks are called {desk.name!r} (the second is {spec.use!r}); "

@@ -16,6 +16,8 @@ import polars as pl
 from resources.certification import JudgementRules, KlineJudge
 from resources.clock import SourceClock
 from resources.desks import load_desks
+from resources.futures_certification import FuturesJudge
+from resources.futures_ingest import FuturesIngest
 from resources.ingest import KlineIngest
 from resources.instruments.files import load_calendar, load_corrections
 from resources.instruments.terms import complete
@@ -32,6 +34,7 @@ from resources.settings import (
     load_settings,
     modified_ns,
 )
+from resources.venues.binance.settings import require_same_market
 from resources.venues.paper.resource import PaperVenue
 from trading.bars.quality import CheckOutcome
 from trading.desks.desk import Desk
@@ -43,17 +46,22 @@ from trading.model.canonical import digest
 from trading.model.days import end_ms, start_ms
 from trading.model.instrument import Instrument
 from trading.model.interval import DAY_MS, MINUTE_MS
+from trading.model.order import Order
 from trading.model.series import Market
 from trading.model.snapshot import Snapshot
-from trading.ports import Clock, MarketData, Notifier
+from trading.ports import Clock, MarketData, Notifier, Venue
 from warehouse.datasets.instruments import INSTRUMENTS, UNIVERSE
 from warehouse.datasets.market import KLINES
+from warehouse.flags import kill_flag
+from warehouse.flags.files import control_folder
+from warehouse.flags.kill_flag import KillFlag
 from warehouse.lake.lake import Lake, open_lake
-from warehouse.ledger import portfolio
+from warehouse.ledger import orders, portfolio
 from warehouse.ledger.backend import Ledger, open_ledger
 
 if TYPE_CHECKING:
     from resources.market_data.coinbase.source import CoinbaseMarketData
+    from resources.venues.binance.opening import BinanceConnection
 
 #: Seconds between two progress lines of a download.
 _PROGRESS_SECONDS = 5.0
@@ -89,6 +97,16 @@ class Platform:
         ledger.migrate()
         return ledger
 
+    @property
+    def control_folder(self) -> Path:
+        """Where the kill chain's files lie."""
+        return control_folder(home())
+
+    @property
+    def kill_flag(self) -> KillFlag:
+        """The kill flag's file as it stands; the ledger has a control of its own."""
+        return kill_flag.read(self.control_folder)
+
     @cached_property
     def market(self) -> MarketData:
         """The configured source of market data."""
@@ -121,8 +139,9 @@ class Platform:
             futures_base_url=source.binance.futures_base_url,
         )
 
-    def contracts(self, day: date) -> list[str]:
-        """Perpetuals of the coins in the day's universe, as of the day's end.
+    @cached_property
+    def futures(self) -> FuturesIngest:
+        """Fetches the series of perpetuals, from the source and for what it lacks from the others.
 
         Raises
         ------
@@ -131,10 +150,13 @@ class Platform:
         """
         if not self.settings.market_data.futures:
             raise FixConfiguration("market_data.futures is false; set it to true to follow perpetuals")
-        rows = self.lake.read(INSTRUMENTS, day)
-        listed = instruments_of(rows, end_ms(day) - 1, Market.USDM)
-        coins = set(self.universe(day)["base"])
-        return sorted(item.symbol for item in listed.values() if item.underlying in coins)
+        ingest = self.ingest
+        return FuturesIngest(ingest.source, ingest.others, ingest.maintenance)
+
+    @cached_property
+    def futures_judge(self) -> FuturesJudge:
+        """Certifies what the lake holds of a day's series of perpetuals."""
+        return FuturesJudge(self.lake, self.settings.quality.symbol_gap_fraction, self.maintenance)
 
     @cached_property
     def ingest(self) -> KlineIngest:
@@ -243,7 +265,25 @@ class Platform:
             costs=self.settings.paper.costs,
             instruments=self.instruments(),
             clock=self.clock,
+            currency=self.settings.universe.quote,
         )
+
+    def venue(self) -> Venue:
+        """Where orders go: the paper venue, or the account that the settings name."""
+        return self.paper_venue() if self.settings.venue.kind == "paper" else self.binance.venue
+
+    @cached_property
+    def binance(self) -> BinanceConnection:
+        """The account at Binance, with its key from the environment."""
+        # Signing and streams are not loaded by whoever trades on paper.
+        from resources.venues.binance.opening import open_binance
+
+        require_same_market(self.settings.venue, self.settings.market_data.source)
+        return open_binance(self.settings.located_venue, self._order)
+
+    def _order(self, client_order_id: str) -> Order | None:
+        with self.ledger.read() as tx:
+            return orders.by_id(tx, client_order_id)
 
     def _minutes_from(self, symbol: str, start_ms: int) -> pl.DataFrame:
         return self.market.klines([symbol], start_ms, self.clock.now_ms())

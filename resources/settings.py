@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from resources.config_file import read_config
 from resources.market_data.settings import MarketDataSettings
+from resources.venues.binance.settings import VenueSettings
 from trading.alerts.dedupe import AlertSettings
 from trading.bars.certificate import CertificateSettings
 from trading.bars.quality import QualitySettings
@@ -22,6 +23,7 @@ from trading.costs.model import CostModel
 from trading.desks.catalogue import DeskSpec
 from trading.errors import FixConfiguration
 from trading.factory.settings import FactorySettings
+from trading.guard.settings import GuardSettings
 from trading.instruments.settings import InstrumentSettings, UniverseSettings
 from trading.model.interval import Interval
 from trading.risk.limits import RiskLimits
@@ -133,8 +135,12 @@ class Settings(Section):
     """Limits of the one risk gate."""
     paper: PaperSettings = PaperSettings()
     """Paper account and costs."""
+    venue: VenueSettings = VenueSettings()
+    """Where orders go: paper unless it is said otherwise, twice."""
     live: LiveSettings = LiveSettings()
     """The live loop."""
+    guard: GuardSettings = GuardSettings()
+    """The guard: what it watches, and what it does on a halt."""
     alerts: Alerting = Alerting()
     """Alert channels."""
 
@@ -163,6 +169,13 @@ class Settings(Section):
             binance=replace(given.binance, weight_file=str(weights)),
             archive=replace(given.archive, cache_folder=str(self.path(kept)) if kept else ""),
         )
+
+    @property
+    def located_venue(self) -> VenueSettings:
+        """The venue's settings with the file of request weights that market data counts in too."""
+        given = self.venue.binance
+        weights = self.path(given.weight_file or "var/binance_weights.json")
+        return replace(self.venue, binance=replace(given, weight_file=str(weights)))
 
     @property
     def lake_uri(self) -> str:

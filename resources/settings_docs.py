@@ -29,8 +29,9 @@ nearest valid key.
 
 From the environment: `TIDEMILL_CONFIG` (path of the file), `TIDEMILL_HOME` (folder that relative paths start from),
 `TIDEMILL_SOURCE` (overrides `market_data.source`), `TIDEMILL_LEDGER_URL` (overrides `ledger.url`, so that a password never
-stands in a file), `TIDEMILL_SLACK_TOKEN`, `TIDEMILL_BINANCE_KEY`, `TIDEMILL_BINANCE_SECRET` and
-`TIDEMILL_SIGNING_KEY`.
+stands in a file), `TIDEMILL_SLACK_TOKEN`, `TIDEMILL_SIGNING_KEY`, the account's `TIDEMILL_BINANCE_KEY` with
+`TIDEMILL_BINANCE_SECRET` or `TIDEMILL_BINANCE_PRIVATE_KEY_FILE`, and the guard's `TIDEMILL_GUARD_KEY` with
+`TIDEMILL_GUARD_SECRET`.
 """
 
 

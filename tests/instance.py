@@ -121,7 +121,16 @@ def configuration(market_data: Mapping[str, Any], **changes: Any) -> dict[str, A
         "history_days": HISTORY,
         "desks": [{"use": f"{DESK}:Turnstile"}],
         "risk": {"max_spread_bps": 1000},
-        "factory": {"trials_per_day": 8, "window_days": 7},
+        "factory": {
+            "window_days": 7,
+            "evolution": {
+                "candidates": 8,
+                "looks_per_candidate": 2,
+                "population": 4,
+                "elites": 1,
+                "round_size": 8,
+            },
+        },
         **changes,
     }
 

@@ -30,6 +30,8 @@ _SQL_TYPES = {
     pl.Int32: "INTEGER",
     pl.Int8: "TINYINT",
     pl.Boolean: "BOOLEAN",
+    pl.Binary: "BLOB",
+    pl.Date: "DATE",
     pl.Datetime("ms", "UTC"): "TIMESTAMP WITH TIME ZONE",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import typer
@@ -36,7 +37,8 @@ def verify(as_json: Json = False) -> None:
             f"head {report.head.hash[:12]}"
         )
     else:
-        line(f"AUDIT CHAIN BROKEN at record {report.broken_at}: {report.problem}", style="bold red")
+        where = "" if report.broken_at is None else f" at record {report.broken_at}"
+        line(f"AUDIT CHAIN BROKEN{where}: {report.problem}", style="bold red")
         line(f"{report.records} records before it are proven. Ledger: {platform.ledger.place}")
         line(
             "Halt (tidemill halt), keep a copy of the ledger as it is, and restore the newest backup that verifies."
@@ -46,10 +48,15 @@ def verify(as_json: Json = False) -> None:
 
 
 def verified(platform: Platform) -> ChainReport:
-    """The chain checked against every anchor that the lake holds for this ledger."""
-    from warehouse.ledger import audit
+    """The chain against every anchor that the lake holds for this ledger, and the lives of strategies against it."""
+    from warehouse.ledger import audit, strategies
 
-    return audit.verify(platform.ledger, anchors(platform))
+    report = audit.verify(platform.ledger, anchors(platform))
+    if not report.intact:
+        return report
+    with platform.ledger.read() as tx:
+        problem = strategies.contradiction(tx)
+    return replace(report, intact=False, problem=problem) if problem else report
 
 
 def anchors(platform: Platform) -> list[Anchor]:

@@ -132,10 +132,12 @@ def _ledger() -> Finding:
 
 
 def _kill_flag() -> Finding:
+    from warehouse.flags.kill_flag import merged
     from warehouse.ledger import controls
 
-    with _platform().ledger.read() as tx:
-        current = controls.current(tx)
+    platform = _platform()
+    with platform.ledger.read() as tx:
+        current = merged(platform.kill_flag, controls.current(tx))
     if current.halted:
         return Finding(
             "kill flag", Level.WARN, f"halted: {current.reason}", "tidemill resume, once the reason is gone"

@@ -8,14 +8,19 @@ from apps.cli import (
     audit,
     controls,
     doctor,
+    drill,
     explain,
+    guard,
     impact,
     live,
     rate,
+    reconcile,
     run,
     sandbox,
     sql,
     status,
+    strategies,
+    trials,
     ui,
     version,
 )
@@ -45,7 +50,18 @@ for commands in (run.backfill_app, live.app, status.app, explain.app):
 app.add_typer(audit.app, name="audit")
 app.add_typer(data.app, name="data")
 app.add_typer(stats.app, name="stats")
-for commands in (controls.app, doctor.app, impact.app, rate.app, sql.app):
+app.add_typer(strategies.app, name="strategies")
+app.add_typer(trials.app, name="trials")
+for commands in (
+    controls.app,
+    reconcile.app,
+    guard.app,
+    drill.app,
+    doctor.app,
+    impact.app,
+    rate.app,
+    sql.app,
+):
     app.add_typer(commands)
 app.add_typer(sandbox.app, name="sandbox")
 for commands in (ui.app, version.app):

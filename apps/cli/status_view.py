@@ -12,6 +12,7 @@ from trading.ledger.accounting import Equity, mark
 from trading.model.interval import Interval
 from trading.model.order import Order, OrderState
 from trading.model.snapshot import Controls, Position
+from warehouse.flags.kill_flag import merged
 from warehouse.ledger import audit, controls, orders, portfolio
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def collect(platform: Platform) -> Status:
         return Status(
             source=_source(platform),
             datasets=tuple(stored_datasets(platform.lake)),
-            controls=controls.current(tx),
+            controls=merged(platform.kill_flag, controls.current(tx)),
             open_orders=tuple(orders.in_states(tx, _OPEN)),
             holdings=tuple(_holding(item, prices) for item in held),
             equity=marked,

@@ -10,7 +10,7 @@ from resources.platform import PlatformResource
 def cancel_buys(context: dg.OpExecutionContext, platform: PlatformResource) -> None:
     """Cancel every buy that is not terminal; sells reduce risk and stay."""
     tidemill = platform.get()
-    done = cancel_open(tidemill.ledger, tidemill.paper_venue(), tidemill.clock.now_ms())
+    done = cancel_open(tidemill.ledger, tidemill.venue(), tidemill.clock.now_ms())
     context.log.info(f"{done.cancelled} order(s) cancelled, {done.new_fills} late fill(s) booked")
 
 

@@ -20,12 +20,15 @@ from resources.execution.ticks import (
     take_snapshot,
 )
 from resources.platform import PlatformResource
+from resources.reconciliation.step import reconcile_platform
 from trading.errors import HaltTrading
 from trading.execution.approval import sign_intents
 from trading.execution.planner import plan
 from trading.model.decision import Decision, Outcome, Verdict, VerdictKind
 from trading.risk.gate import judge
 
+#: How long a tick waits for a reconciliation that is under way elsewhere.
+_PATIENCE_SECONDS = 10.0
 _HISTORY_TAGS = ("dagster/backfill", "dagster/asset_partition_range_start")
 
 
@@ -46,12 +49,12 @@ def _refuse_history(context: dg.OpExecutionContext) -> None:
 
 @dg.op(name="take_snapshot", tags={"tidemill/touches": "ledger"})
 def take_snapshot_op(context: dg.OpExecutionContext, config: Tick, platform: PlatformResource) -> str:
-    """Settle what earlier ticks left open, judge the day's data anew and freeze what this tick knows."""
+    """Reconcile the account, judge the day's data anew and freeze what this tick knows."""
     _refuse_history(context)
     tidemill, now_ms = platform.get(), platform.get().clock.now_ms()
     require_tradable(tidemill, config.bar_close_ms, now_ms)
     require_quality(tidemill, config.bar_close_ms)
-    settle(tidemill.ledger, tidemill.paper_venue(), now_ms)
+    reconciled = reconcile_platform(tidemill, patience_seconds=_PATIENCE_SECONDS)
     snapshot = take_snapshot(tidemill, config.bar_close_ms, now_ms)
     left = cancel_stale_intents(tidemill.ledger, snapshot.tick_id, now_ms)
     context.add_output_metadata(
@@ -61,6 +64,7 @@ def take_snapshot_op(context: dg.OpExecutionContext, config: Tick, platform: Pla
             "symbols": len(snapshot.symbols),
             "btc_condition": snapshot.btc_condition,
             "stale_intents_cancelled": left,
+            "blocking_breaks": reconciled.blocking,
         }
     )
     return snapshot.tick_id
@@ -108,7 +112,7 @@ def commit_intents(
     tidemill = platform.get()
     snapshot = load_snapshot(tidemill, tick_id)
     planned = sign_intents(
-        plan(decided, verdicts, snapshot, tidemill.paper_venue().name, snapshot.taken_at_ms),
+        plan(decided, verdicts, snapshot, tidemill.venue().name, snapshot.taken_at_ms),
         verdicts,
         signing_key(tidemill.settings.path(SIGNING_KEY_FILE)),
     )
@@ -123,7 +127,15 @@ def send_orders(context: dg.OpExecutionContext, tick_id: str, platform: Platform
     _refuse_history(context)
     tidemill = platform.get()
     key = signing_key(tidemill.settings.path(SIGNING_KEY_FILE))
-    done = send(tidemill.ledger, tidemill.paper_venue(), tick_id, tidemill.clock.now_ms(), key=key)
+    done = send(
+        tidemill.ledger,
+        tidemill.venue(),
+        tick_id,
+        tidemill.clock.now_ms(),
+        key=key,
+        halted=lambda: tidemill.kill_flag.halted,
+        clock=tidemill.clock,
+    )
     context.add_output_metadata({"sent": done.sent, "fills": done.new_fills, "unknown": done.unknown})
     return tick_id
 
@@ -132,7 +144,7 @@ def send_orders(context: dg.OpExecutionContext, tick_id: str, platform: Platform
 def settle_orders(context: dg.OpExecutionContext, tick_id: str, platform: PlatformResource) -> str:
     """Book the fills that the venue has by now: positions, cash and audit in one transaction each."""
     tidemill = platform.get()
-    done = settle(tidemill.ledger, tidemill.paper_venue(), tidemill.clock.now_ms())
+    done = settle(tidemill.ledger, tidemill.venue(), tidemill.clock.now_ms())
     context.add_output_metadata({"fills": done.new_fills, "unknown": done.unknown})
     return tick_id
 

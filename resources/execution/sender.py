@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -10,9 +11,10 @@ from trading.errors import HaltTrading, RetryLater, UnknownOutcome
 from trading.execution.approval import objection
 from trading.execution.lifecycle import Event, EventKind
 from trading.execution.reports import events_of
-from trading.model.order import Order, OrderState
+from trading.model.order import Order, OrderState, Side
 from trading.ports import Clock, OrderReport, Venue
-from warehouse.ledger import controls, decisions, fills, order_history, orders, portfolio
+from trading.reconciliation.state import FOREIGN_DESKS
+from warehouse.ledger import breaks, controls, decisions, fills, order_history, orders, portfolio
 from warehouse.ledger.backend import Ledger, Transaction
 
 #: States in which the venue may know more than the ledger does.
@@ -29,7 +31,8 @@ class Settled:
     unknown
         Orders of which it could not be told whether they are at the venue.
     held
-        Intents that were kept back because another order of their symbol is in doubt.
+        Intents that were kept back because another order of their symbol is in doubt, or ledger and venue
+        disagree.
     """
 
     sent: int = 0
@@ -86,7 +89,8 @@ def send(
     now_ms: int,
     *,
     key: bytes,
-    halted: bool = False,
+    halted: Callable[[], bool] = lambda: False,
+    clock: Clock | None = None,
     account: str = "main",
     lease_clock: Clock | None = None,
 ) -> Settled:
@@ -101,7 +105,10 @@ def send(
     key
         The risk gate's signing key.
     halted
-        Forbid new exposure even where the persisted flag does not.
+        Asked before each order: forbids new exposure even where the ledger's control does not.
+    clock
+        Asked before each order: a venue refuses a request that is too old, and the last order of a tick may
+        go out long after the first. None: all are sent at ``now_ms``.
 
     Raises
     ------
@@ -122,6 +129,8 @@ def send(
     forged = []
     with account_hold(ledger, f"{venue.name}/{account}", clock=lease_clock) as hold:
         for client_order_id in of_tick:
+            if clock is not None:
+                now_ms = max(now_ms, clock.now_ms())
             order, wrong = _start(hold, client_order_id, key, now_ms, halted=halted)
             if wrong:
                 forged.append(f"{client_order_id}: {wrong}")
@@ -191,7 +200,7 @@ def book(ledger: Ledger, order: Order, report: OrderReport, now_ms: int) -> int:
 
 
 def _start(
-    hold: AccountHold, client_order_id: str, key: bytes, now_ms: int, *, halted: bool
+    hold: AccountHold, client_order_id: str, key: bytes, now_ms: int, *, halted: Callable[[], bool]
 ) -> tuple[Order, str]:
     """Commit *sending*, or why not; returns the order as it then is, and what is wrong with its approval."""
     with hold.transaction() as tx:
@@ -201,9 +210,9 @@ def _start(
         wrong = objection(orders.signed(tx, order), decisions.verdict(tx, order.decision_id), key)
         if wrong:
             return orders.append(tx, order, Event(EventKind.REJECT, f"not sent: {wrong}"), now_ms), wrong
-        if order.adds_exposure and (halted or controls.current(tx).halted):
+        if order.adds_exposure and (halted() or controls.current(tx).halted):
             return _ended(tx, order, "halted before it was sent", now_ms), ""
-        if order.adds_exposure and _in_doubt(tx, order):
+        if order.adds_exposure and (_in_doubt(tx, order) or _broken(tx, order)):
             return order, ""
         if order.reduce_only and _reducible(tx, order) < order.quantity:
             return _ended(tx, order, "it would reduce more than is held", now_ms), ""
@@ -218,22 +227,36 @@ def _in_doubt(tx: Transaction, order: Order) -> bool:
     )
 
 
+def _broken(tx: Transaction, order: Order) -> bool:
+    """Whether ledger and venue disagree on the symbol, or on the account's cash."""
+    symbols, of_account = breaks.blocking(tx)
+    return bool(of_account) or order.symbol in symbols
+
+
 def _reducible(tx: Transaction, order: Order) -> Decimal:
-    """What is held and no other live order is about to sell; orders of one bracket cover the same holding."""
+    """What is held and no other live order is about to close; orders of one bracket cover the same holding.
+
+    What others have closed of it already is no longer there, whatever the desk's own position says.
+    """
+    towards = 1 if order.side is Side.SELL else -1
     held = portfolio.position(tx, order.desk, order.strategy_id, order.symbol)
-    if held is None:
-        return Decimal(0)
+    foreign = portfolio.quantity_of(tx, order.symbol, FOREIGN_DESKS) * towards
+    own = Decimal(0) if held is None else held.quantity * towards
+    closable = max(own + min(foreign, Decimal(0)), Decimal(0))
     if order.parent_id:
-        return held.quantity
+        return closable
     spoken_for = sum(
         (
             order_history.life(tx, other).remaining
             for other in orders.in_states(tx, (*_IN_DOUBT, *_AT_VENUE))
-            if other.reduce_only and not other.parent_id and _holding(other) == _holding(order)
+            if other.reduce_only
+            and not other.parent_id
+            and other.side is order.side
+            and _holding(other) == _holding(order)
         ),
         Decimal(0),
     )
-    return held.quantity - spoken_for
+    return closable - spoken_for
 
 
 def _holding(order: Order) -> tuple[str, str, str]:

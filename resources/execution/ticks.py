@@ -15,7 +15,8 @@ from resources.execution.market_view import (
     read_instruments,
     read_symbols,
 )
-from resources.execution.signals import paper_strategies
+from resources.execution.signals import traded_strategies
+from resources.factory.lifecycle import trading_strategies
 from resources.platform import Platform
 from trading.costs.spread import spread_by_symbol
 from trading.errors import BadData, HaltTrading
@@ -24,13 +25,15 @@ from trading.model.days import day_at, start_ms
 from trading.model.decision import Decision, Verdict
 from trading.model.interval import Interval
 from trading.model.order import Order
-from trading.model.snapshot import Controls, Portfolio, Snapshot
+from trading.model.snapshot import Controls, Portfolio, Position, Snapshot
 from trading.model.snapshot_codec import from_json, seal, to_json
 from warehouse.datasets.market import KLINES
+from warehouse.flags.kill_flag import merged
 from warehouse.lake import snapshots as snapshot_files
 from warehouse.ledger import controls, decisions, orders, portfolio, snapshots
 from warehouse.ledger.backend import Transaction
 from warehouse.ledger.snapshots import SnapshotRecord
+from warehouse.ledger.strategies import Status
 
 #: Deposit of a new paper account.
 _INITIAL_DEPOSIT = "initial-deposit"
@@ -108,14 +111,18 @@ def take_snapshot(platform: Platform, bar_close_ms: int, now_ms: int) -> Snapsho
         _fund(platform, tx, now_ms)
         stored = snapshots.load(tx, tick_id)
         committed = bool(decisions.for_tick(tx, tick_id))
+        held = portfolio.positions(tx)
+        trading = trading_strategies(tx, live_only=platform.settings.venue.kind != "paper")
     if stored is not None:
         known = snapshot_files.read(platform.lake.store, stored)
         return _resumed(platform, known, now_ms, committed=committed)
-    drafted = _draft(platform, tick_id, bar_close_ms, now_ms)
+    drafted = _draft(platform, tick_id, bar_close_ms, now_ms, held, trading)
     with platform.ledger.transaction() as tx:
         prices = {symbol: view.close for symbol, view in drafted.symbols.items()}
-        held = portfolio.load(tx, prices, start_ms(day_at(bar_close_ms)))
-        complete = replace(drafted, portfolio=held, controls=controls.current(tx))
+        account = portfolio.load(tx, prices, start_ms(day_at(bar_close_ms)))
+        complete = replace(
+            drafted, portfolio=account, controls=merged(platform.kill_flag, controls.current(tx))
+        )
         named = seal(complete)
         content = to_json(named)
         # The content first: a row in the ledger always has its file.
@@ -160,8 +167,11 @@ def _resumed(platform: Platform, snapshot: Snapshot, now_ms: int, *, committed: 
 
 
 def _fund(platform: Platform, tx: Transaction, now_ms: int) -> None:
-    """Pay the paper account's first deposit into a new ledger, and never again."""
-    if snapshots.newest_bar_close_ms(tx) is not None:
+    """Pay the paper account's first deposit into a new ledger, and never again.
+
+    What a real account holds is found by reconciling it.
+    """
+    if platform.settings.venue.kind != "paper" or snapshots.newest_bar_close_ms(tx) is not None:
         return
     paper = platform.settings.paper
     portfolio.deposit(tx, _INITIAL_DEPOSIT, paper.initial_cash, platform.settings.universe.quote, now_ms)
@@ -175,7 +185,14 @@ def _spreads(platform: Platform, day: date, bar_close_ms: int) -> dict[str, floa
     return {symbol: spread for symbol, spread in spread_by_symbol(recent).iter_rows() if spread is not None}
 
 
-def _draft(platform: Platform, tick_id: str, bar_close_ms: int, now_ms: int) -> Snapshot:
+def _draft(
+    platform: Platform,
+    tick_id: str,
+    bar_close_ms: int,
+    now_ms: int,
+    held: Sequence[Position],
+    trading: Sequence[tuple[Status, float]],
+) -> Snapshot:
     reader = LakeReader(platform.lake, bar_close_ms)
     instruments = read_instruments(reader)
     symbols = read_symbols(reader, _spreads(platform, reader.day, bar_close_ms))
@@ -186,7 +203,7 @@ def _draft(platform: Platform, tick_id: str, bar_close_ms: int, now_ms: int) -> 
         taken_at_ms=now_ms,
         btc_condition=read_btc_condition(reader),
         symbols=symbols,
-        strategies=paper_strategies(reader),
+        strategies=traded_strategies(reader, trading, held),
         instruments=instruments,
         portfolio=_UNREAD,
         controls=Controls(halted=True, reason="not read yet"),

@@ -12,9 +12,10 @@ import pytest
 
 from resources.certification import JudgementRules, KlineJudge
 from resources.ingest import Ingested, KlineIngest
-from resources.known import bars_known_at, klines_known_at
+from resources.known import bars_as_of, bars_known_at, klines_known_at
 from trading.bars.certificate import CertificateSettings
 from trading.bars.quality import QualitySettings
+from trading.bars.resample import resample
 from trading.errors import BadData, RetryLater
 from trading.model.days import end_ms, start_ms
 from trading.model.interval import MINUTE_MS, Interval
@@ -29,7 +30,7 @@ from warehouse.datasets.certificates import (
     KLINE_VERSIONS,
 )
 from warehouse.datasets.instruments import UNIVERSE
-from warehouse.datasets.market import KLINES
+from warehouse.datasets.market import BARS, KLINES
 from warehouse.lake.lake import Lake, open_lake
 
 DAY = date(2026, 1, 3)
@@ -293,3 +294,24 @@ def test_day_by_day_equals_whatever_order(lake, tmp_path):
             into.write(KLINES, day, found.klines)
     for day in days:
         assert lake.info(KLINES, day).sha256 == other.info(KLINES, day).sha256
+
+
+def test_stored_bars_as_of_a_moment_are_those_made_from_what_was_known_then(lake):
+    source = Recorded("binance", now_ms=END + 1)
+    ingest = KlineIngest(lake, source)
+    source.holes = {("BBBUSDT", 30)}
+    moments = [START + 7 * 60 * MINUTE_MS, END + 1]
+    closes: list[dict[tuple[str, int], float]] = [{}, {("AAAUSDT", 5): 101.0}, {("AAAUSDT", 5): 102.0}]
+    for hour, corrected in enumerate(closes):
+        source.clock_ms, source.closes = END + 1 + hour * 60 * MINUTE_MS, corrected
+        if hour == 2:
+            source.holes = set()
+        store(lake, ingest)
+        moments += [source.clock_ms - 1, source.clock_ms]
+    newest = lake.read(KLINES, DAY)
+    lake.write(BARS, DAY, resample(newest, Interval.H1, closed_before_ms=END), Interval.H1)
+    for moment in sorted(moments):
+        expected = bars_known_at(lake, DAY, DAY, Interval.H1, moment)
+        assert bars_as_of(lake, DAY, DAY, Interval.H1, moment).equals(expected), moment
+    first, last = (bars_as_of(lake, DAY, DAY, Interval.H1, moment) for moment in (END + 1, moments[-1]))
+    assert (first["high"].max(), last["high"].max()) == (100.0, 102.0)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from types import MappingProxyType
 
 from trading.model.instrument import Instrument
+
+#: A field that snapshots did not have at first: not written at its default, so that old ids stay right.
+LATER: Mapping[str, bool] = MappingProxyType({"later": True})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +51,35 @@ class SymbolView:
 
 
 @dataclass(frozen=True, slots=True)
+class BestClose:
+    """Highest close of a held symbol since its position was opened (quote)."""
+
+    symbol: str
+    close: float
+
+
+@dataclass(frozen=True, slots=True)
 class PaperStrategy:
-    """A generated strategy that is on paper: its genome (JSON-safe) and today's signal per symbol."""
+    """A generated strategy that trades, with what it says at this close.
+
+    Attributes
+    ----------
+    genome
+        Its text and its numbers, JSON-safe; what it does not have is absent.
+    entry_symbols, exit_symbols
+        Symbols that its rules would enter and leave.
+    best_closes
+        Of the symbols that it holds, where it trails a stop.
+    allocation
+        Multiple of the desk's ordinary slot that its entries ask for.
+    """
 
     strategy_id: str
     genome: dict[str, float | int | str]
     entry_symbols: tuple[str, ...]
     exit_symbols: tuple[str, ...]
+    best_closes: tuple[BestClose, ...] = field(default=(), metadata=LATER)
+    allocation: float = field(default=1.0, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +103,8 @@ class Portfolio:
     ``pending_symbols`` have an order that is not terminal: no new risk there.
     ``pending_buy_amount`` is the value (quote) that open buy orders may still spend; the risk gate
     counts it as exposure and as cash already gone.
+    ``broken_symbols`` has a symbol once per open break between ledger and venue that forbids new risk in
+    it; ``account_breaks`` counts those that forbid all new risk.
     """
 
     cash: Decimal
@@ -85,6 +114,8 @@ class Portfolio:
     pending_symbols: tuple[str, ...] = ()
     unknown_symbols: tuple[str, ...] = ()
     pending_buy_amount: Decimal = Decimal(0)
+    broken_symbols: tuple[str, ...] = field(default=(), metadata=LATER)
+    account_breaks: int = field(default=0, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,11 @@ def is_intact(snapshot: Snapshot) -> bool:
 def _write(kind: Any, value: Any, path: str) -> Any:
     if dataclasses.is_dataclass(kind):
         hints = _hints(kind)
-        return {name: _write(hints[name], getattr(value, name), f"{path}.{name}") for name in hints}
+        return {
+            field.name: _write(hints[field.name], getattr(value, field.name), f"{path}.{field.name}")
+            for field in dataclasses.fields(kind)
+            if not (field.metadata.get("later") and getattr(value, field.name) == field.default)
+        }
     if isinstance(value, Decimal):
         return _decimal_text(value, path)
     if isinstance(value, float) and math.isinf(value):

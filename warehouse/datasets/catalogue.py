@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from warehouse.datasets import certificates, futures, instruments, market, research, screening
+from warehouse.datasets import (
+    certificates,
+    futures,
+    futures_certificates,
+    instruments,
+    market,
+    research,
+    screening,
+    selection,
+    trials,
+)
 from warehouse.schema import Dataset
 
 ALL: tuple[Dataset, ...] = (
@@ -22,6 +32,10 @@ ALL: tuple[Dataset, ...] = (
     futures.PREMIUM_KLINES,
     futures.FUNDING_RATES,
     futures.OPEN_INTEREST,
+    futures_certificates.FUTURES_SOURCES,
+    futures_certificates.FUTURES_REPAIRS,
+    futures_certificates.FUTURES_GAPS,
+    futures_certificates.FUTURES_CERTIFICATES,
     market.BARS,
     screening.INDICATORS,
     screening.BTC_CONDITION,
@@ -32,6 +46,8 @@ ALL: tuple[Dataset, ...] = (
     research.ML_CONFIDENCE,
     research.STRATEGIES,
     research.AUDIT_ANCHORS,
+    selection.PAIR_SELECTION,
+    trials.TRIALS,
 )
 
 BY_NAME: dict[str, Dataset] = {dataset.name: dataset for dataset in ALL}

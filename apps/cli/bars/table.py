@@ -27,12 +27,16 @@ _ALIASES = {
 _BINANCE = ("open_time", *NUMBERS, "close_time", *AMOUNTS, "ignore")
 
 
+#: Endings of Arrow's file format, version 2 of Feather.
+FEATHER = frozenset({".feather", ".arrow", ".ipc"})
+
+
 class NoBars(BadData):
     """The file is whole, but it holds no table of bars."""
 
 
 def load_table(path: Path) -> pl.DataFrame:
-    """The table in a CSV (with a header or without, gzipped or not) or Parquet file; CSV cells are text.
+    """The table in a CSV (with a header or without, gzipped or not), Parquet or Feather file; CSV cells are text.
 
     Raises
     ------
@@ -40,17 +44,23 @@ def load_table(path: Path) -> pl.DataFrame:
         If the file is absent, cut short or of another form: names the file and the fix.
     """
     if not path.is_file():
-        raise BadData(f"{path}: there is no such file; name a CSV or Parquet file of OHLCV bars")
+        raise BadData(f"{path}: there is no such file; name a CSV, Parquet or Feather file of OHLCV bars")
     suffixes = {suffix.lower() for suffix in path.suffixes[-2:]}
     try:
         if suffixes & {".parquet", ".pq"}:
             return pl.read_parquet(path, hive_partitioning=False)
+        if suffixes & FEATHER:
+            return pl.read_ipc(path)
         if suffixes & {".csv", ".tsv", ".txt"}:
             return load_csv(path, path, "\t" if ".tsv" in suffixes else ",")
     except (pl.exceptions.PolarsError, OSError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise BadData(f"{path}: cannot be read ({reason}); is it a whole CSV or Parquet file?") from error
-    raise BadData(f"{path}: the name must end in .csv, .csv.gz, .tsv or .parquet, to tell what the file is")
+        raise BadData(
+            f"{path}: cannot be read ({reason}); is it a whole CSV, Parquet or Feather file?"
+        ) from error
+    raise BadData(
+        f"{path}: the name must end in .csv, .csv.gz, .tsv, .parquet or .feather, to tell what the file is"
+    )
 
 
 def load_csv(source: Path | bytes, path: Path, separator: str = ",") -> pl.DataFrame:

@@ -25,7 +25,8 @@ def group() -> None:
 @app.command()
 def check(
     path: Annotated[
-        Path, typer.Argument(exists=True, help="Kline file (CSV, zip or Parquet), or a folder of them.")
+        Path,
+        typer.Argument(exists=True, help="Kline file (CSV, zip, Parquet or Feather), or a folder of them."),
     ],
     market: Annotated[Market | None, typer.Option(help="Market that the bars claim to be of.")] = None,
     interval: Annotated[

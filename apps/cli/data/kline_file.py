@@ -11,13 +11,13 @@ from pathlib import Path
 
 import polars as pl
 
-from apps.cli.bars.table import AMOUNTS, NUMBERS, load_csv, load_table, named_columns
+from apps.cli.bars.table import AMOUNTS, FEATHER, NUMBERS, load_csv, load_table, named_columns
 from apps.cli.bars.times import parse_times, time_units
 from trading.bars.faults.finding import FaultKind
 from trading.errors import BadData
 
 #: Endings of the files that a folder is searched for.
-ENDINGS = (".csv", ".csv.gz", ".tsv", ".zip", ".parquet", ".pq")
+ENDINGS = (".csv", ".csv.gz", ".tsv", ".zip", ".parquet", ".pq", *sorted(FEATHER))
 _NAME = re.compile(r"(?P<symbol>[A-Za-z0-9_]+?)-\d+[smhdwM](o)?\b")
 
 
@@ -101,7 +101,7 @@ def _table(path: Path) -> pl.DataFrame:
     try:
         return load_table(path)
     except BadData as error:
-        if path.suffix.lower() in (".parquet", ".pq", ".gz"):
+        if path.suffix.lower() in (".parquet", ".pq", ".gz", *FEATHER):
             raise DamagedFile(FaultKind.TRUNCATED_FILE, str(error)) from error
         raise
 

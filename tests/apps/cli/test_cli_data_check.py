@@ -77,6 +77,8 @@ def written(path: Path, frame: pl.DataFrame) -> Path:
         return zipped(path, frame)
     if name.endswith(".parquet"):
         frame.write_parquet(path)
+    elif name.endswith(".feather"):
+        frame.write_ipc(path, compression="zstd")
     elif name.endswith(".csv.gz"):
         path.write_bytes(gzip.compress(frame.write_csv(include_header=False).encode()))
     else:
@@ -84,7 +86,7 @@ def written(path: Path, frame: pl.DataFrame) -> Path:
     return path
 
 
-@pytest.mark.parametrize("ending", ["csv", "csv.gz", "tsv", "zip", "parquet"])
+@pytest.mark.parametrize("ending", ["csv", "csv.gz", "tsv", "zip", "parquet", "feather"])
 @pytest.mark.parametrize(("unit", "shown"), [(1, "ms"), (1000, "us")])
 def test_every_form_of_file_is_read_alike(tmp_path: Path, ending: str, unit: int, shown: str) -> None:
     path = written(tmp_path / f"BTCUSDT-1m-2024-12-31.{ending}", minutes(unit=unit))
@@ -103,6 +105,13 @@ def test_every_form_of_file_is_read_alike(tmp_path: Path, ending: str, unit: int
             "zero_volume": 0,
         }
     ]
+
+
+def test_a_feather_file_that_was_cut_short_is_a_fault_of_the_file(tmp_path: Path) -> None:
+    path = written(tmp_path / "BTCUSDT-1m.feather", minutes())
+    path.write_bytes(path.read_bytes()[:-100])
+    code, content = report(path)
+    assert (code, content["clean"]) == (1, False)
 
 
 def test_faults_are_listed_with_rows_and_reasons_and_exit_with_1(tmp_path: Path) -> None:

@@ -1,8 +1,7 @@
-"""halt, resume, audit verify and status on a real ledger."""
+"""audit verify and status on a real ledger."""
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,43 +18,6 @@ Book = dict[str, str]
 def _edit(home: Path, statement: str) -> None:
     with duckdb.connect(str(home / "var" / "ledger.duckdb")) as connection:
         connection.execute(statement)
-
-
-def test_halt_persists_and_resume_lifts_it(cli: Cli, cli_json: CliJson) -> None:
-    halted = cli("halt", "--reason", "feed looks wrong")
-    assert halted.exit_code == 0
-    assert "exits, stops" in halted.stdout
-    state = cli_json("status")["controls"]
-    assert state["halted"] is True
-    assert state["reason"] == "feed looks wrong"
-    assert "HALTED" in cli("status").stdout
-    again = cli_json("halt", "--reason", "another")
-    assert again["changed"] is False
-    assert again["reason"] == "feed looks wrong"
-    resumed = cli_json("resume", "--yes")
-    assert resumed["changed"] is True
-    assert resumed["by"] == getpass.getuser()
-    assert cli_json("status")["controls"]["halted"] is False
-    assert "was not halted" in cli("resume", "-y").stdout
-
-
-def test_resume_asks_and_takes_no_for_an_answer(cli: Cli, cli_json: CliJson) -> None:
-    cli("halt")
-    refused = cli("resume", input="n\n")
-    assert refused.exit_code == 1
-    assert cli_json("status")["controls"]["halted"] is True
-    assert cli("resume", input="y\n").exit_code == 0
-    assert cli_json("status")["controls"]["halted"] is False
-
-
-def test_halt_and_resume_are_audited_with_the_name(cli: Cli, cli_json: CliJson, home: Path) -> None:
-    cli("halt", "--reason", "drill")
-    cli("resume", "--yes", "--reason", "drill over")
-    with duckdb.connect(str(home / "var" / "ledger.duckdb"), read_only=True) as connection:
-        rows = connection.execute("select kind, payload from audit order by sequence").fetchall()
-    assert [kind for kind, _ in rows] == ["halt", "resume"]
-    assert all(getpass.getuser() in payload for _, payload in rows)
-    assert cli_json("audit", "verify")["records"] == 2
 
 
 def test_an_intact_chain_verifies(cli: Cli, cli_json: CliJson, book: Book) -> None:
