@@ -7,6 +7,7 @@ import polars as pl
 
 from assets.declare import LOOKBACK_DAYS, lake_asset, write_days
 from assets.partitions import DAILY, days_of
+from resources.known import bars_as_of
 from resources.platform import Platform, PlatformResource
 from trading.confidence import features as feature_set
 from trading.confidence.labels import forward_labels
@@ -74,7 +75,7 @@ def confidence_model(context: dg.AssetExecutionContext, platform: PlatformResour
         context.log.warning(f"no model: {too_little}")
         return dg.MaterializeResult(metadata={"promoted": False, "reason": str(too_little)})
     version = tidemill.models.log_and_register(
-        trained, tags={"dagster_run_id": context.run_id, "partition": day.isoformat()}
+        trained, tags={"dagster_run_id": context.run.run_id, "partition": day.isoformat()}
     )
     facts = evidence(trained)
     return dg.MaterializeResult(
@@ -90,9 +91,9 @@ def confidence_model(context: dg.AssetExecutionContext, platform: PlatformResour
 def _labelled(tidemill: Platform, day: date) -> pl.DataFrame:
     first = day - timedelta(days=tidemill.settings.confidence.training_days)
     rows = tidemill.lake.scan(FEATURE_ROWS, first, day).collect()
-    return forward_labels(
-        rows, tidemill.lake.window(BARS, first, day, Interval.H1), tidemill.settings.confidence
-    )
+    # What was corrected after the day was not known to whoever trained on it.
+    bars = bars_as_of(tidemill.lake, first, day, Interval.H1, end_ms(day))
+    return forward_labels(rows, bars, tidemill.settings.confidence)
 
 
 @lake_asset(

@@ -79,7 +79,7 @@ def strategies(context: dg.AssetExecutionContext, platform: PlatformResource) ->
             night.generation,
             settings,
             name=day.isoformat(),
-            tags={"dagster_run_id": context.run_id, "partition": day.isoformat()},
+            tags={"dagster_run_id": context.run.run_id, "partition": day.isoformat()},
         )
         checks = {one.strategy_id: [item.check for item in one.checks] for one in night.judgements}
         shown.update(

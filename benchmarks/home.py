@@ -37,6 +37,8 @@ desks:
     settings: {{confidence_required: false}}
   - use: genome
   - use: {root}/examples/trend.py:TrendDesk
+factory:
+  evolution: {{looks_per_candidate: 4}}
 live:
   settle_seconds: 0.0
 """

@@ -125,10 +125,11 @@ def configuration(market_data: Mapping[str, Any], **changes: Any) -> dict[str, A
             "window_days": 7,
             "evolution": {
                 "candidates": 8,
-                "looks_per_candidate": 2,
+                "looks_per_candidate": 12,
                 "population": 4,
                 "elites": 1,
-                "round_size": 8,
+                "round_size": 32,
+                "minimum_trades": 1,
             },
         },
         **changes,

@@ -4,7 +4,6 @@ import dagster as dg
 
 from resources.clock import SystemClock
 from resources.execution.alerting import raise_alert
-from resources.killswitch.drill import DrillResult, Trigger, evidence, record, run_drill
 from resources.platform import PlatformResource
 from trading.alerts.alert import Severity
 from trading.errors import HaltTrading
@@ -13,6 +12,9 @@ from trading.errors import HaltTrading
 @dg.op
 def drill_kill_chain(context: dg.OpExecutionContext, platform: PlatformResource) -> None:
     """Halt by the flag and by a heartbeat that stops; a drill that fails is told to people."""
+    # Brings the sandbox exchange along, which nothing else of the graph needs.
+    from resources.killswitch.drill import DrillResult, Trigger, evidence, record, run_drill
+
     tidemill = platform.get()
     failed: list[DrillResult] = []
     for trigger in Trigger:

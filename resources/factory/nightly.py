@@ -27,6 +27,7 @@ from trading.factory.trials.chain import TrialReport
 from trading.factory.trials.count import TrialCount
 from trading.factory.trials.search import searched
 from trading.model.days import day_at, end_ms
+from warehouse.datasets.research import STRATEGIES
 from warehouse.schema import TIMESTAMP
 
 #: Days of the trial ledger that the second proposer learns from.
@@ -71,10 +72,11 @@ def search_night(platform: Platform, day: date, report: Callable[[Round], None] 
     score = evaluator(platform, day, settings)
     generation = _searched(platform, book, score, day, report)
     genomes = [trial.genome for trial in generation.chosen]
-    result = score(genomes)
-    places = ranked(genomes, result, settings)
+    result = score(genomes) if genomes else None
+    places = ranked(genomes, result, settings) if result else []
     reasons = {genomes[one.place].strategy_id: one.reason for one in places if one.status == REJECTED}
-    trials = searched(generation, day=day, first_day=result.first_day, reasons=reasons)
+    first_day = score.window[0].date()
+    trials = searched(generation, day=day, first_day=first_day, reasons=reasons)
     book.append_new(trials, platform.clock.now_ms())
     proven = book.verify()
     if not proven.intact:
@@ -83,10 +85,11 @@ def search_night(platform: Platform, day: date, report: Callable[[Round], None] 
     listed = [genomes[one.place] for one in places if one.status == SHORTLISTED]
     judgements = _judged(score, listed, generation, count, settings, seed=day.toordinal())
     verdicts = {judgement.strategy_id: judgement for judgement in judgements}
-    start, end = (pl.lit(moment, TIMESTAMP) for moment in score.window)
-    rows = table(genomes, result, places, verdicts, trials=count.recorded).with_columns(
-        window_start=start, window_end=end
-    )
+    rows = pl.DataFrame(schema=STRATEGIES.schema)
+    if result:
+        start, end = (pl.lit(moment, TIMESTAMP) for moment in score.window)
+        found = table(genomes, result, places, verdicts, trials=count.recorded)
+        rows = found.with_columns(window_start=start, window_end=end)
     on_paper = tuple(rows.filter(pl.col("status") == PAPER).sort("rank")["strategy_id"])
     if day == day_at(platform.clock.now_ms()) - timedelta(days=1):
         # History changes nothing of today: only the day that closed last puts anything on paper.

@@ -143,7 +143,7 @@ def test_strategies_do_not_see_the_days_after_theirs(
     home = twin(evening, tmp_path / "home", exchange)
     (path,) = (home.root / "var" / "lake" / "strategies").glob(f"date={LAST_DAY}/data.parquet")
     before = path.read_bytes()
-    assert pl.read_parquet(path).height == 8
+    assert 0 < pl.read_parquet(path).height <= 8
     path.unlink()
     with home.instance() as (_, instance):
         assert run_job(instance, "strategy_search", partition_key=LAST_DAY.isoformat()).success

@@ -40,11 +40,10 @@ def test_an_asset_writes_through_it(tmp_path):
         rows = gaps()
         return dg.MaterializeResult(metadata=partition_metadata(lake.lake.write(KLINE_GAPS, DAY, rows), rows))
 
-    result = dg.materialize(
-        [kline_gaps],
-        resources={"lake": LakeResource(uri=str(tmp_path))},
-        instance=dg.DagsterInstance.ephemeral(),
-    )
+    with dg.DagsterInstance.ephemeral(tempdir=str(tmp_path / "dagster")) as instance:
+        result = dg.materialize(
+            [kline_gaps], resources={"lake": LakeResource(uri=str(tmp_path))}, instance=instance
+        )
     assert result.success
     shown = result.asset_materializations_for_node("kline_gaps")[0].metadata
     assert shown["dagster/row_count"].value == 1

@@ -8,7 +8,11 @@ from pathlib import Path
 
 from tests.dagster_service import ROOT, DagsterService, free_port, service_environment
 
-SMALL = "history_days: 2\nuniverse: {symbols: [BTCUSDT, ETHUSDT, SOLUSDT]}\n"
+SMALL = """
+history_days: 2
+universe: {symbols: [BTCUSDT, ETHUSDT, SOLUSDT]}
+factory: {evolution: {candidates: 20, looks_per_candidate: 2, population: 4, elites: 1, round_size: 20}}
+"""
 
 
 def make_home(home: Path, configuration: str) -> None:

@@ -34,7 +34,6 @@ def generation() -> Generation:
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:.*noload.*")
 def test_mlflow_keeps_a_run_for_the_night_and_one_below_it_for_each_round(
     generation: Generation, tmp_path: Path
 ) -> None:
@@ -118,7 +117,7 @@ def test_the_gate_as_a_table() -> None:
     assert gate_table({}) == "No candidate came to the gate."
 
 
-def test_metadata_says_what_luck_would_show(generation: Generation) -> None:
+def test_metadata_says_what_luck_would_show(generation: Generation, tmp_path: Path) -> None:
     best = generation.chosen[0].strategy_id
     shown = search_metadata(generation, {best: checks(0.97)}, [best], independent_trials=1000)
     assert shown["trials"].value == 60
@@ -133,7 +132,8 @@ def test_metadata_says_what_luck_would_show(generation: Generation) -> None:
     def night() -> dg.MaterializeResult:
         return dg.MaterializeResult(metadata=shown)
 
-    result = dg.materialize([night], instance=dg.DagsterInstance.ephemeral())
+    with dg.DagsterInstance.ephemeral(tempdir=str(tmp_path)) as instance:
+        result = dg.materialize([night], instance=instance)
     stored = result.asset_materializations_for_node("night")[0].metadata
     assert stored["promoted"].value == 1
     assert stored["gate"].value.startswith("| strategy | dsr |")

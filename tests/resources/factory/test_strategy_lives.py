@@ -135,7 +135,8 @@ def test_reviews_change_allocations_once_a_day_and_pause(ledger: Ledger) -> None
     with ledger.read() as tx:
         traded = {status.strategy_id: share for status, share in lifecycle.trading_strategies(tx)}
         assert traded == {GOOD.strategy_id: 1.2, WEAK.strategy_id: pytest.approx(0.3), OTHER.strategy_id: 1.0}
-        assert lifecycle.seeds(tx) == [GOOD, OTHER]
+        assert lifecycle.seeds(tx, before_ms=at(5)) == [GOOD, OTHER]
+        assert lifecycle.seeds(tx, before_ms=at(0)) == [], "nothing traded before it came on paper"
     review_all(ledger, REVIEW, at(5.1))
     assert state_of(ledger, WEAK.strategy_id) is State.PAUSED
     with ledger.read() as tx:

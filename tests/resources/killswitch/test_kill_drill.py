@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import dagster as dg
 import pytest
@@ -64,6 +65,7 @@ def test_the_job_keeps_the_evidence_of_a_drill_that_failed_and_tells_people(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from pipelines.ops import drill as op
+    from resources.killswitch import drill
     from resources.platform import PlatformResource
 
     (tmp_path / "config").mkdir()
@@ -83,8 +85,8 @@ def test_the_job_keeps_the_evidence_of_a_drill_that_failed_and_tells_people(
         problem = "a stop is gone" if trigger is Trigger.HEARTBEAT else ""
         return replace(GOOD, drill_id=name, trigger=trigger, problem=problem)
 
-    monkeypatch.setattr(op, "run_drill", results)
-    with dg.DagsterInstance.ephemeral() as instance:
+    monkeypatch.setattr(drill, "run_drill", results)
+    with TemporaryDirectory() as folder, dg.DagsterInstance.ephemeral(tempdir=folder) as instance:
         run = op.kill_drill_job.execute_in_process(
             instance=instance, resources={"platform": PlatformResource()}, raise_on_error=False
         )

@@ -46,7 +46,6 @@ def _registry(folder) -> ModelRegistry:
     return ModelRegistry(f"sqlite:///{folder}/mlflow.db", folder / "artefacts")
 
 
-@pytest.mark.filterwarnings("ignore:.*noload.*")
 def test_only_a_model_with_skill_becomes_champion(folder, skilled, unskilled):
     registry = _registry(folder)
     assert registry.champion(verify=True) is None
@@ -64,7 +63,6 @@ def test_only_a_model_with_skill_becomes_champion(folder, skilled, unskilled):
     assert registry.champion(verify=True).model_version == "2"
 
 
-@pytest.mark.filterwarnings("ignore:.*noload.*")
 def test_mlflow_holds_metrics_parameters_evidence_and_alias(folder, skilled):
     registry = _registry(folder)
     with registry._client() as client:
@@ -129,7 +127,6 @@ def test_damage_and_foreign_versions_are_refused(folder, tmp_path):
     assert "not a model manifest" in damaged(cut_manifest)
 
 
-@pytest.mark.filterwarnings("ignore:.*noload.*")
 def test_an_export_that_disagrees_with_the_registry_is_found(folder):
     registry = _registry(folder)
     with registry._client() as client:
@@ -140,7 +137,6 @@ def test_an_export_that_disagrees_with_the_registry_is_found(folder):
         client.set_registered_model_alias("ml_confidence", "champion", "2")
 
 
-@pytest.mark.filterwarnings("ignore:.*noload.*")
 def test_a_newer_model_with_skill_replaces_the_champion_but_not_the_past(folder, skilled):
     registry = _registry(folder)
     later = replace(skilled, trained_through=skilled.trained_through + timedelta(days=7))
