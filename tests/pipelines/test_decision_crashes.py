@@ -37,8 +37,11 @@ OPS = (
 )
 MOMENTS = ("sending", "accepted", "answered")
 BAR = at("00:30")
-#: What says how an outcome came about. The way may differ after a crash; the outcome may not.
+#: What says how an outcome came about. The way may differ after a crash; the outcome may not. The lives of
+#: strategies come from the search before, which the ledger on Postgres did not see.
 HISTORY = (
+    "strategies",
+    "strategy_events",
     "schema_migrations",
     "ledger_identity",
     "audit",
