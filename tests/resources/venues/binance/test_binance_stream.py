@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -255,6 +256,13 @@ class Socket:
     paths: list[str] = field(default_factory=list)
     url: str = ""
 
+    def connections(self, expected: int) -> int:
+        """How many connections came; waits for as many, since a client may be told before the server is."""
+        deadline = time.monotonic() + 5.0
+        while len(self.paths) < expected and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return len(self.paths)
+
     def serve_one(self, connection: ServerConnection) -> None:
         assert connection.request is not None
         self.paths.append(connection.request.path)
@@ -449,7 +457,7 @@ def test_the_listen_key_is_kept_alive_every_half_hour_and_replaced_when_it_is_go
         if isinstance(event, Resync) and "expired" in event.reason:
             stop.set()
     assert len(exchange.asked(path)) == 4
-    assert len(socket.paths) == 2
+    assert socket.connections(2) == 2
 
 
 def test_an_answer_without_a_listen_key_is_asked_for_again(
