@@ -386,7 +386,7 @@ def test_a_server_that_refuses_or_hangs_up_is_tried_again(
         socket.plans.put(plan)
     (first,) = _take(_stream(SpotSource(spot_api, socket.url)), 1)
     assert isinstance(first, Resync)
-    assert len(socket.paths) == 3
+    assert socket.connections(3) == 3
 
 
 def test_a_refused_key_ends_the_stream(socket: Socket, spot_api: Api) -> None:
