@@ -39,7 +39,7 @@ ML_CONFIDENCE = Dataset(
 
 STRATEGIES = Dataset(
     name="strategies",
-    description="Every genome generated on the day with its back-test: all trials, not only survivors.",
+    description="The day's candidates with their back-tests and what became of them; every genome looked at is in `trials`.",
     columns=(
         Column("strategy_id", pl.String, "", "Content hash of the genome"),
         Column("rank", pl.Int32, "", "1 is best; null for trials that were filtered out", True, 1),
@@ -71,11 +71,11 @@ STRATEGIES = Dataset(
         number(
             "deflated_sharpe_probability",
             "0-1",
-            "Probability that the Sharpe ratio beats the best of as many independent noise trials",
+            "Deflated Sharpe ratio at the promotion gate; null for who did not come to it",
             minimum=0.0,
             maximum=1.0,
         ),
-        Column("trials", pl.Int64, "count", "Genomes tried on the day, for the haircut", False, 1),
+        Column("trials", pl.Int64, "count", "Trials on record when the gate judged", False, 1),
         Column("window_start", TIMESTAMP, "UTC", "Start of the back-test"),
         Column("window_end", TIMESTAMP, "UTC", "End of the back-test, exclusive"),
     ),
