@@ -422,6 +422,7 @@ def test_futures_connect_with_a_listen_key_and_renew_it_when_it_expired(
     assert update.fill is not None
     assert update.fill.cause is FillCause.LIQUIDATION
     assert again == Resync("the venue ended the stream: listenKeyExpired")
+    assert socket.connections(2) == 2
     assert socket.paths == ["/ws/listen-canary-1", "/ws/listen-canary-2"]
     assert not any(request.signed for request in exchange.asked("POST /fapi/v1/listenKey"))
     assert all(request.keyed for request in exchange.asked("POST /fapi/v1/listenKey"))
