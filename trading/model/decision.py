@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -12,6 +13,13 @@ class Action(StrEnum):
 
     ENTER = "enter"
     EXIT = "exit"
+
+
+class Direction(StrEnum):
+    """Which way an entry goes. A short is possible on a derivatives market only."""
+
+    LONG = "long"
+    SHORT = "short"
 
 
 class Outcome(StrEnum):
@@ -51,6 +59,10 @@ class Decision:
         Close of the decision bar, as the desk saw it.
     inputs
         The numbers that the desk looked at, by name (JSON-safe scalars).
+    direction
+        Of an entry. An exit closes whatever is held, long or short.
+    stop_price, take_profit_price
+        Prices (quote) at which orders that rest at the venue give an entry up or take it home; NaN: none.
     """
 
     decision_id: str
@@ -67,6 +79,9 @@ class Decision:
     reference_price: float
     checks: tuple[Check, ...]
     inputs: dict[str, float | str | bool | None] = field(default_factory=dict)
+    direction: Direction = Direction.LONG
+    stop_price: float = math.nan
+    take_profit_price: float = math.nan
 
 
 class VerdictKind(StrEnum):

@@ -11,11 +11,14 @@ from typing import Any, TypeVar
 from trading.errors import BadData
 from trading.ledger.accounting import rounded
 from trading.model.canonical import canonical_json, digest
-from trading.model.decision import Action, Check, Decision, Outcome, Verdict, VerdictKind
+from trading.model.decision import Action, Check, Decision, Direction, Outcome, Verdict, VerdictKind
 from warehouse.ledger import audit
 from warehouse.ledger.backend import Transaction
 
 _T = TypeVar("_T")
+
+#: Columns that decisions did not have at first, with what they say of an old row: hashes of old rows stay good.
+_LATER: Mapping[str, Any] = {"direction": "long", "stop_price": None, "take_profit_price": None}
 
 
 def record(tx: Transaction, decisions: Iterable[Decision], recorded_at_ms: int) -> list[str]:
@@ -71,7 +74,13 @@ def record_verdicts(tx: Transaction, verdicts: Iterable[Verdict], recorded_at_ms
 
 def content_hash(row: Mapping[str, Any]) -> str:
     """Hash of a stored row, which the audit trail keeps: an edit of the row shows against it."""
-    return digest({name: value for name, value in row.items() if name != "recorded_at_ms"})
+    return digest(
+        {
+            name: value
+            for name, value in row.items()
+            if name != "recorded_at_ms" and not (name in _LATER and value == _LATER[name])
+        }
+    )
 
 
 def load(tx: Transaction, decision_id: str) -> Decision | None:
@@ -148,7 +157,6 @@ def _insert(tx: Transaction, table: str, rows: list[dict[str, Any]]) -> None:
 
 
 def _decision_row(decision: Decision, recorded_at_ms: int) -> dict[str, Any]:
-    price = decision.reference_price
     return {
         "decision_id": decision.decision_id,
         "tick_id": decision.tick_id,
@@ -161,9 +169,12 @@ def _decision_row(decision: Decision, recorded_at_ms: int) -> dict[str, Any]:
         "reason_code": decision.reason_code,
         "bar_close_ms": decision.bar_close_ms,
         "quote_amount": rounded(decision.quote_amount),
-        "reference_price": price if math.isfinite(price) else None,
+        "reference_price": _known(decision.reference_price),
         "checks": _checks_json(decision.checks),
         "inputs": canonical_json(decision.inputs),
+        "direction": decision.direction.value,
+        "stop_price": _known(decision.stop_price),
+        "take_profit_price": _known(decision.take_profit_price),
         "recorded_at_ms": recorded_at_ms,
     }
 
@@ -188,7 +199,6 @@ def _checks(text: str) -> tuple[Check, ...]:
 
 
 def _decision(row: dict[str, Any]) -> Decision:
-    price = row["reference_price"]
     return Decision(
         decision_id=row["decision_id"],
         tick_id=row["tick_id"],
@@ -201,10 +211,21 @@ def _decision(row: dict[str, Any]) -> Decision:
         reason_code=row["reason_code"],
         bar_close_ms=row["bar_close_ms"],
         quote_amount=row["quote_amount"],
-        reference_price=math.nan if price is None else price,
+        reference_price=_nan(row["reference_price"]),
         checks=_checks(row["checks"]),
         inputs=json.loads(row["inputs"]),
+        direction=Direction(row["direction"]),
+        stop_price=_nan(row["stop_price"]),
+        take_profit_price=_nan(row["take_profit_price"]),
     )
+
+
+def _known(price: float) -> float | None:
+    return price if math.isfinite(price) else None
+
+
+def _nan(price: float | None) -> float:
+    return math.nan if price is None else price
 
 
 def _verdict(row: dict[str, Any]) -> Verdict:
