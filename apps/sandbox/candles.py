@@ -83,9 +83,8 @@ def _backwards(
 
 
 def _within(bars: pl.DataFrame, first: int, last: int) -> pl.DataFrame:
-    times = bars["open_time"].dt.epoch("ms")
-    begin, end = int(times.search_sorted(first)), int(times.search_sorted(last + 1))
-    return bars.slice(begin, max(0, end - begin))
+    begin, end = bars["open_time"].dt.epoch("ms").to_numpy().searchsorted((first, last + 1))
+    return bars.slice(int(begin), max(0, int(end - begin)))
 
 
 def _day(

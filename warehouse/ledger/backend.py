@@ -69,6 +69,10 @@ class Ledger(Protocol):
         """Bring the tables up to this code's version; returns the versions applied now."""
         ...
 
+    def lingering(self, seconds: float) -> AbstractContextManager[None]:
+        """Keep what is costly to open for so long after a transaction, unless another process waits."""
+        ...
+
     def close(self) -> None:
         """Let go of connections."""
         ...

@@ -1,88 +1,35 @@
 """DuckDB: open–transact–close under a cross-process file lock, because one process at a time may open the file.
 
 Starting DuckDB costs eight times as much as opening a file in it, so each process starts it once, empty and in
-memory, and attaches the file for the length of a transaction.
+memory, and attaches the file for the length of a transaction, or as long as it lingers.
 """
 
 from __future__ import annotations
 
 import atexit
 import os
-import random
-import re
 import threading
 import time
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import duckdb
-from filelock import FileLock, Timeout
 
 from trading.errors import BadData, FixConfiguration, RetryLater, UnknownOutcome
-from warehouse.ledger.sql import Dialect, bind, translate
+from warehouse.ledger.duckdb_transaction import DuckDBTransaction
+from warehouse.ledger.sql import Dialect
+from warehouse.ledger.turns import Turns
 
 # One thread opens fastest, and no Python variable may stand in for a table name.
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {"threads": 1, "python_enable_replacements": False}
 
-# DuckDB plans every statement anew: many rows a statement are several times faster than one.
-_ROWS_PER_INSERT = 64
-_ITEM = r"\s*(?::\w+|\d+|null|'\w*')\s*"
-_INSERT = re.compile(
-    rf"(?P<head>\s*insert\s+into\s[^:']*?values\s*)(?P<row>\({_ITEM}(?:,{_ITEM})*\))(?P<tail>[^:']*)",
-    re.IGNORECASE,
-)
 _ALIAS = "ledger"
 # A DuckDB keeps some kilobytes of every file that it has attached; a new one begins without them.
 _USES_PER_START = 100
-_PLACEHOLDER = re.compile(r":(\w+)")
-
-
-class DuckDBTransaction:
-    """A transaction on an open DuckDB connection."""
-
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
-        self._connection = connection
-        self.refused = False
-
-    def execute(self, sql: str, params: Mapping[str, Any] | None = None) -> int:
-        """Run one statement and return the rows it changed."""
-        cursor = self._run(sql, params)
-        shape = [(column[0], str(column[1])) for column in cursor.description or []]
-        rows = cursor.fetchall()
-        return int(rows[0][0]) if shape == [("Count", "BIGINT")] and rows else 0
-
-    def query(self, sql: str, params: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
-        """Run one statement and return its rows by column name."""
-        cursor = self._run(sql, params)
-        names = [column[0] for column in cursor.description or []]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-
-    def execute_many(self, sql: str, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Run one statement once per row; a plain ``insert … values`` takes many rows at once."""
-        insert = _INSERT.fullmatch(sql)
-        if insert is None:
-            for row in rows:
-                self._run(sql, row)
-            return
-        pending = iter(rows)
-        while chunk := list(islice(pending, _ROWS_PER_INSERT)):
-            places = (_PLACEHOLDER.sub(rf":\1_{index}", insert["row"]) for index in range(len(chunk)))
-            params = {
-                f"{name}_{index}": value for index, row in enumerate(chunk) for name, value in row.items()
-            }
-            self._run(f"{insert['head']}{', '.join(places)}{insert['tail']}", params)
-
-    def _run(self, sql: str, params: Mapping[str, Any] | None) -> duckdb.DuckDBPyConnection:
-        text, names = translate(sql, "duckdb")
-        try:
-            return self._connection.execute(text, bind(names, params))
-        except (duckdb.IntegrityError, duckdb.DataError) as error:
-            self.refused = True
-            raise BadData(f"the ledger refused the write: {error}") from error
+# How often an idle process looks whether another one wants the file.
+_LOOK_SECONDS = 0.005
 
 
 class DuckDBLedger:
@@ -99,15 +46,23 @@ class DuckDBLedger:
     dialect: Dialect = "duckdb"
 
     def __init__(self, path: Path, lock_timeout_seconds: float) -> None:
-        self._path = path = path.absolute()
+        self._path = path.absolute()
         self._timeout = lock_timeout_seconds
-        # The system drops an flock with its process, so a killed holder leaves only an unlocked file.
-        self._lock = FileLock(f"{path}.lock")
-        self._holder = Path(f"{path}.lock.holder")
         self._inside = threading.local()
         self._started: duckdb.DuckDBPyConnection | None = None
         self._uses = 0
+        self._attached = False
+        self._linger_seconds = 0.0
+        self._idle_since = 0.0
+        self._forked()
         _LEDGERS.add(self)
+
+    def _forked(self) -> None:
+        """Begin with locks of our own: a thread that held them is not there in a forked child."""
+        self._turns = Turns(self._path)
+        self._mutex = threading.Lock()
+        self._idle = threading.Event()
+        self._closer: threading.Thread | None = None
 
     @property
     def place(self) -> str:
@@ -121,11 +76,28 @@ class DuckDBLedger:
         return migrate(self)
 
     def close(self) -> None:
-        """Stop DuckDB; the file is open only inside a transaction."""
-        if self._started is not None:
-            self._started.close()
-            self._started = None
-            self._uses = 0
+        """Stop DuckDB, and let go of the file where it is still open."""
+        if getattr(self._inside, "transaction", False):
+            self._stop()
+            return
+        with self._mutex:
+            self._stop()
+            self._turns.give_back()
+
+    @contextmanager
+    def lingering(self, seconds: float) -> Iterator[None]:
+        """Keep the file open for so long after a transaction, unless another process waits for it.
+
+        Opening and closing the file costs more than most transactions do. For a process that makes many;
+        another program without our lock, such as a database browser, finds the file in use meanwhile.
+        """
+        before, self._linger_seconds = self._linger_seconds, seconds
+        try:
+            yield
+        finally:
+            self._linger_seconds = before
+            if not before:
+                self.close()
 
     @contextmanager
     def transaction(self) -> Iterator[DuckDBTransaction]:
@@ -161,40 +133,39 @@ class DuckDBLedger:
         if getattr(self._inside, "transaction", False):
             raise RuntimeError("ledger transactions do not nest: pass the open transaction on")
         deadline = time.monotonic() + self._timeout
-        self._acquire()
+        if not self._mutex.acquire(timeout=self._timeout):
+            raise RetryLater(self._busy(" by another thread"))
         try:
+            if not self._attached:
+                self._take_turn(deadline)
             self._inside.transaction = True
             try:
                 yield self._attach(deadline)
             except BaseException:
                 # Whatever state it was left in: closing rolls back, and a new start knows nothing of it.
-                self.close()
+                self._stop()
                 raise
-            self._detach()
+            self._end_use()
         except duckdb.IOException as error:
             raise RetryLater(f"ledger {self._path} could not be read or written: {error}") from error
         finally:
             self._inside.transaction = False
-            self._lock.release()
+            if not self._attached:
+                self._turns.give_back()
+            self._mutex.release()
 
-    def _acquire(self) -> None:
+    def _take_turn(self, deadline: float) -> None:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock.acquire(timeout=self._timeout, poll_interval=random.uniform(0.004, 0.012))  # noqa: S311
-        except Timeout:
-            raise RetryLater(self._busy()) from None
+            if not self._turns.take(max(deadline - time.monotonic(), 0.0)):
+                raise RetryLater(self._busy(self._turns.held_by()))
         except OSError as error:
             raise FixConfiguration(
                 f"ledger {self._path}: its folder cannot be written ({error.strerror}): "
                 "make it writable or name another file in the ledger url"
             ) from error
-        with suppress(OSError):  # a courtesy for whoever waits in vain
-            self._holder.write_text(str(os.getpid()))
 
-    def _busy(self) -> str:
-        holder = ""
-        with suppress(OSError, ValueError):
-            holder = f" by process {int(self._holder.read_text())}"
+    def _busy(self, holder: str) -> str:
         return (
             f"ledger {self._path} is in use{holder}: waited {self._timeout:g} s for its lock; "
             "try again, or raise lock_timeout_seconds"
@@ -205,13 +176,20 @@ class DuckDBLedger:
             self._started = duckdb.connect(":memory:", config=_CONFIG)
         return self._started
 
+    def _stop(self) -> None:
+        if self._started is not None:
+            self._started.close()
+        self._started = None
+        self._uses = 0
+        self._attached = False
+
     def _attach(self, deadline: float) -> duckdb.DuckDBPyConnection:
         connection = self._start()
-        while True:
+        while not self._attached:
             try:
                 connection.execute(f"attach {_quoted(self._path)} as {_ALIAS}")
                 connection.execute(f"use {_ALIAS}")
-                return connection
+                self._attached = True
             except duckdb.IOException as error:
                 if "lock" not in str(error).lower():
                     raise BadData(
@@ -225,20 +203,51 @@ class DuckDBLedger:
                         f"close it there ({error})"
                     ) from error
                 time.sleep(0.05)
+        return connection
 
-    def _detach(self) -> None:
-        """Let go of the file. The transaction is decided by now: a failure here must not deny it."""
-        connection = self._start()
+    def _end_use(self) -> None:
+        """Leave the file as nobody's transaction has it: closed, or open for the next one to come soon.
+
+        The transaction is decided by now: a failure here must not deny it.
+        """
         try:
             with suppress(duckdb.TransactionException):  # only reads are still open
-                connection.execute("rollback")
+                self._start().execute("rollback")
+        except duckdb.Error:
+            self._stop()
+            return
+        if self._linger_seconds > 0 and not self._turns.wanted():
+            self._idle_since = time.monotonic()
+            if self._closer is None:
+                self._closer = threading.Thread(target=self._close_idle, daemon=True, name="ledger-closer")
+                self._closer.start()
+            self._idle.set()
+        else:
+            self._detach()
+
+    def _detach(self) -> None:
+        connection = self._start()
+        try:
             connection.execute("use memory")
             connection.execute(f"detach {_ALIAS}")
+            self._attached = False
         except duckdb.Error:
-            self.close()
+            self._stop()
         self._uses += 1
         if self._uses >= _USES_PER_START:
-            self.close()
+            self._stop()
+
+    def _close_idle(self) -> None:
+        """Close the file once it has been idle for long enough, or another process waits for it."""
+        while True:
+            self._idle.wait()
+            time.sleep(_LOOK_SECONDS)
+            with self._mutex:
+                if not self._attached:
+                    self._idle.clear()
+                elif time.monotonic() - self._idle_since >= self._linger_seconds or self._turns.wanted():
+                    self._detach()
+                    self._turns.give_back()
 
 
 def _quoted(path: Path) -> str:
@@ -253,7 +262,12 @@ def _stop_all() -> None:
         ledger.close()
 
 
+def _forked() -> None:
+    for ledger in tuple(_LEDGERS):
+        ledger._forked()
+
+
 # A forked child opens the ledger anew, and could not even discard a DuckDB that its parent started.
-os.register_at_fork(before=_stop_all)
+os.register_at_fork(before=_stop_all, after_in_child=_forked)
 # At exit DuckDB's library complains of what is still alive.
 atexit.register(_stop_all)

@@ -110,6 +110,11 @@ class PostgresLedger:
                 self._connections = None
 
     @contextmanager
+    def lingering(self, seconds: float) -> Iterator[None]:
+        """See `warehouse.ledger.backend.Ledger`; the pool keeps its connections anyway."""
+        yield
+
+    @contextmanager
     def transaction(self) -> Iterator[PostgresTransaction]:
         """Open a write transaction; see `warehouse.ledger.backend.Ledger`."""
         with self._connected("begin isolation level read committed") as connection:
