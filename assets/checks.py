@@ -10,6 +10,7 @@ from datetime import date
 
 import dagster as dg
 
+from resources.history import Update
 from resources.lake import markdown_table
 from resources.platform import Platform
 from trading.bars.quality import CheckOutcome
@@ -34,6 +35,8 @@ ROW_CHECKS = {
     "staleness": "The newest kline of all symbols closed at most quality.staleness_minutes ago.",
     "row_count": "There are no more rows than symbols times minutes, and some for every symbol.",
 }
+#: Metadata key of a materialization: corrected rows by day. A sensor alerts on it.
+REVISED_ROWS = "revised_rows_by_day"
 #: The check that compares what was provisional with what became final.
 PROVISIONAL_AGREES = "provisional_agrees"
 #: Checks of what is not there.
@@ -49,6 +52,41 @@ def specs(asset: str, checks: Mapping[str, str]) -> list[dg.AssetCheckSpec]:
     return [
         dg.AssetCheckSpec(name, asset=asset, blocking=True, description=text) for name, text in checks.items()
     ]
+
+
+def provisional_agrees_spec(asset: str) -> dg.AssetCheckSpec:
+    """Declare the check that `provisional_agrees` makes."""
+    text = (
+        "What was stored while the day was open, or before its archive was out, is what the source says now. "
+        "Only warns."
+    )
+    return dg.AssetCheckSpec(PROVISIONAL_AGREES, asset=asset, description=text)
+
+
+def provisional_agrees(asset: str, updates: Mapping[date, Update]) -> dg.AssetCheckResult:
+    """Compare what days were with what they have become."""
+    compared = [day for day, update in updates.items() if update.compared]
+    wrong = _revised_by_day(updates)
+    return dg.AssetCheckResult(
+        check_name=PROVISIONAL_AGREES,
+        asset_key=asset,
+        passed=not wrong,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"{sum(wrong.values())} rows of {len(wrong)} day(s) differ; see tidemill impact {asset} DAY"
+        if wrong
+        else f"{len(compared)} day(s) fetched again, none differs",
+        metadata={"rows_by_day": wrong},
+    )
+
+
+def revised_rows(updates: Mapping[date, Update]) -> dict[str, dict[str, int]]:
+    """Metadata of a run that corrected rows; none of one that did not."""
+    by_day = _revised_by_day(updates)
+    return {REVISED_ROWS: by_day} if by_day else {}
+
+
+def _revised_by_day(updates: Mapping[date, Update]) -> dict[str, int]:
+    return {day.isoformat(): update.revised for day, update in sorted(updates.items()) if update.revised}
 
 
 def kline_checks(

@@ -94,8 +94,8 @@ def write_days(
     """Build and write every day of the run in turn, with progress in the log.
 
     With ``background`` the next day is built while one is stored: for days that do not read each other.
-    ``extra`` is read after the last day, so that a builder may collect into it; ``written`` hears of each
-    partition; ``checks`` then judge what was written. ``key`` names the asset where a step writes several.
+    ``written`` hears of each partition; ``checks`` then judge what was written. ``extra`` is read last, so
+    that all of them may collect into it. ``key`` names the asset where a step writes several.
     """
     days = days_of(context)
     begun = last_line = time.monotonic()
@@ -116,8 +116,9 @@ def write_days(
             "size_bytes": sum(info.size_bytes for info in infos),
         }
     metadata["computing_seconds"] = round(time.monotonic() - begun, 3)
+    check_results = list(checks(days)) if checks else []
     return dg.MaterializeResult(
         asset_key=key,
         metadata={**metadata, **(extra or {})},
-        check_results=list(checks(days)) if checks else [],
+        check_results=check_results,
     )

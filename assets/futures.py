@@ -2,15 +2,24 @@
 
 from collections.abc import Callable, Iterator
 from datetime import date
+from typing import Any
 
 import dagster as dg
 import polars as pl
 
-from assets.checks import CERTIFIED, specs, summarised
+from assets.checks import (
+    CERTIFIED,
+    provisional_agrees,
+    provisional_agrees_spec,
+    revised_rows,
+    specs,
+    summarised,
+)
 from assets.declare import lake_spec, write_days
 from assets.market import READ_RETRIES
 from assets.partitions import DAILY, days_of
 from resources.futures_ingest import Fetched
+from resources.history import Update
 from resources.ingest import read_or_empty
 from resources.platform import Platform, PlatformResource
 from trading.model.days import end_ms
@@ -21,6 +30,7 @@ from warehouse.datasets.futures_certificates import (
     FUTURES_REPAIRS,
     FUTURES_SOURCES,
 )
+from warehouse.lake.partition import PartitionInfo
 from warehouse.schema import Dataset
 
 _FETCHED = [dataset.name for dataset in (*CERTIFIED_SERIES, FUTURES_SOURCES, FUTURES_REPAIRS)]
@@ -34,6 +44,7 @@ _FETCHED = [dataset.name for dataset in (*CERTIFIED_SERIES, FUTURES_SOURCES, FUT
     ],
     partitions_def=DAILY,
     backfill_policy=dg.BackfillPolicy.single_run(),
+    check_specs=[provisional_agrees_spec(dataset.name) for dataset in CERTIFIED_SERIES],
     retry_policy=READ_RETRIES,
 )
 def fetch_futures(
@@ -76,12 +87,35 @@ def _series(
     followed = sorted({symbol for rows in contracts.values() for symbol in rows["symbol"]})
     ingest.prefetch(dataset.name, followed, list(contracts))
 
-    def build(day: date) -> pl.DataFrame:
-        fetched = ingest.fetch(dataset.name, contracts[day], day)
-        note(dataset, day, fetched)
-        return fetched.rows
+    fetched: dict[date, Fetched] = {}
+    updates: dict[date, Update] = {}
+    extra: dict[str, Any] = {}
 
-    return write_days(context, tidemill.lake, dataset, build, key=dataset.name, background=True)
+    def build(day: date) -> pl.DataFrame:
+        fetched[day] = ingest.fetch(dataset.name, contracts[day], day)
+        note(dataset, day, fetched[day])
+        return fetched[day].rows
+
+    def written(day: date, info: PartitionInfo) -> None:
+        found = fetched.pop(day)
+        ingest.record(dataset.name, day, found, info)
+        updates[day] = found.update.without_rows()
+
+    def checks(_: list[date]) -> list[dg.AssetCheckResult]:
+        extra.update(revised_rows(updates))
+        return [provisional_agrees(dataset.name, updates)]
+
+    return write_days(
+        context,
+        tidemill.lake,
+        dataset,
+        build,
+        extra=extra,
+        written=written,
+        checks=checks,
+        key=dataset.name,
+        background=True,
+    )
 
 
 def _none(dataset: Dataset) -> pl.DataFrame:

@@ -10,14 +10,17 @@ import polars as pl
 from assets.checks import (
     CERTIFIED,
     GAP_CHECKS,
-    PROVISIONAL_AGREES,
     ROW_CHECKS,
     kline_checks,
+    provisional_agrees,
+    provisional_agrees_spec,
+    revised_rows,
     specs,
     summarised,
 )
 from assets.declare import lake_asset, lake_spec, write_days
 from assets.partitions import DAILY, days_of
+from resources.history import Update
 from resources.ingest import Ingested
 from resources.platform import PlatformResource
 from trading.bars.resample import resample
@@ -39,18 +42,14 @@ READ_RETRIES = dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONEN
     retry_policy=READ_RETRIES,
     check_specs=[
         *specs("klines", ROW_CHECKS),
-        dg.AssetCheckSpec(
-            PROVISIONAL_AGREES,
-            asset="klines",
-            description="What was stored while the day was open, or before its archive was out, is what the "
-            "source says now. Only warns.",
-        ),
+        provisional_agrees_spec("klines"),
     ],
 )
 def klines(context: dg.AssetExecutionContext, platform: PlatformResource) -> dg.MaterializeResult:
     """One-minute klines: closed days whole and repaired, the open day extended bar by bar."""
     tidemill = platform.get()
     fetched: dict[date, Ingested] = {}
+    updates: dict[date, Update] = {}
     extra: dict[str, Any] = {"source": tidemill.market.name}
     tidemill.prefetch_klines(days_of(context), context.log.info)
 
@@ -59,14 +58,14 @@ def klines(context: dg.AssetExecutionContext, platform: PlatformResource) -> dg.
         return fetched[day].klines
 
     def written(day: date, info: PartitionInfo) -> None:
-        tidemill.ingest.record(day, fetched[day], info)
-        revised = fetched[day].changed + fetched[day].late
-        if revised:
-            extra.setdefault("revised_rows_by_day", {})[day.isoformat()] = revised
+        ingested = fetched.pop(day)
+        tidemill.ingest.record(day, ingested, info)
+        updates[day] = ingested.update.without_rows()
 
     def checks(days: list[date]) -> Iterator[dg.AssetCheckResult]:
         yield from kline_checks(tidemill, "klines", ROW_CHECKS, days)
-        yield _provisional_agrees(fetched)
+        yield provisional_agrees("klines", updates)
+        extra.update(revised_rows(updates))
 
     return write_days(
         context,
@@ -77,20 +76,6 @@ def klines(context: dg.AssetExecutionContext, platform: PlatformResource) -> dg.
         written=written,
         checks=checks,
         background=True,
-    )
-
-
-def _provisional_agrees(fetched: dict[date, Ingested]) -> dg.AssetCheckResult:
-    compared = {day: ingested for day, ingested in fetched.items() if ingested.compared}
-    wrong = {day.isoformat(): i.changed + i.late for day, i in compared.items() if i.changed + i.late}
-    return dg.AssetCheckResult(
-        check_name=PROVISIONAL_AGREES,
-        passed=not wrong,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=f"{sum(wrong.values())} rows of {len(wrong)} day(s) differ; see tidemill impact klines DAY"
-        if wrong
-        else f"{len(compared)} day(s) fetched again, none differs",
-        metadata={"rows_by_day": wrong},
     )
 
 

@@ -8,6 +8,7 @@ import polars as pl
 from assets.declare import LOOKBACK_DAYS, lake_asset, write_days
 from assets.partitions import DAILY, days_of
 from resources.known import bars_as_of
+from resources.known_features import FEATURE_DAYS, features_as_of
 from resources.platform import Platform, PlatformResource
 from trading.confidence import features as feature_set
 from trading.confidence.labels import forward_labels
@@ -20,7 +21,6 @@ from warehouse.datasets.market import BARS
 from warehouse.datasets.research import FEATURE_ROWS, ML_CONFIDENCE
 from warehouse.datasets.screening import INDICATORS, SCREENER_RATINGS
 
-_FEATURE_DAYS = timedelta(hours=feature_set.FEATURE_LOOKBACK_BARS) // timedelta(days=1) + 1
 #: Days of features that scoring looks back for a symbol's newest row.
 _SCORING_DAYS = 1
 
@@ -29,7 +29,7 @@ _SCORING_DAYS = 1
     FEATURE_ROWS,
     group="confidence",
     deps=["bars_1h", "indicators_1h", "screener_ratings_1h", "screener_ratings_4h"],
-    lookback_days=_FEATURE_DAYS,
+    lookback_days=FEATURE_DAYS,
 )
 def features(context: dg.AssetExecutionContext, platform: PlatformResource) -> dg.MaterializeResult:
     """Model features of every hourly bar, from values known at its close."""
@@ -37,7 +37,7 @@ def features(context: dg.AssetExecutionContext, platform: PlatformResource) -> d
     lake, reference = tidemill.lake, tidemill.settings.universe.reference
 
     def build(day: date) -> pl.DataFrame:
-        first = day - timedelta(days=_FEATURE_DAYS)
+        first = day - timedelta(days=FEATURE_DAYS)
         return feature_set.for_day(
             lake.window(BARS, first, day, Interval.H1),
             lake.window(INDICATORS, first, day, Interval.H1),
@@ -90,8 +90,8 @@ def confidence_model(context: dg.AssetExecutionContext, platform: PlatformResour
 
 def _labelled(tidemill: Platform, day: date) -> pl.DataFrame:
     first = day - timedelta(days=tidemill.settings.confidence.training_days)
-    rows = tidemill.lake.scan(FEATURE_ROWS, first, day).collect()
     # What was corrected after the day was not known to whoever trained on it.
+    rows = features_as_of(tidemill.lake, first, day, end_ms(day), tidemill.settings.universe.reference)
     bars = bars_as_of(tidemill.lake, first, day, Interval.H1, end_ms(day))
     return forward_labels(rows, bars, tidemill.settings.confidence)
 

@@ -187,6 +187,11 @@ def _ours(url: str, lake_uri: str) -> dict[str, object]:
         "symbol"
     )
     days = days_between(FIRST, LAST)
+    # Who was listed after a day is not asked for: the universe of the day is known.
+    members = {
+        day: universe.filter(pl.col("listed_at").is_null() | (pl.col("listed_at").dt.date() <= day))
+        for day in days
+    }
 
     def ingest(uri: str) -> tuple[float, float, dict[date, PartitionInfo]]:
         source = ArchiveMarketData(
@@ -203,11 +208,7 @@ def _ours(url: str, lake_uri: str) -> dict[str, object]:
 
         with Storing(lake, KLINES, written=written) as storing:
             for day in days:
-                # Who was listed after the day is not asked for: the universe of the day is known.
-                members = universe.filter(
-                    pl.col("listed_at").is_null() | (pl.col("listed_at").dt.date() <= day)
-                )
-                fetched[day] = kline_ingest.fetch(members, day)
+                fetched[day] = kline_ingest.fetch(members[day], day)
                 storing.put(day, fetched[day].klines)
         seconds, processor = time.perf_counter() - begun, time.process_time() - processor
         source.close()

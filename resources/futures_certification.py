@@ -29,6 +29,7 @@ from warehouse.datasets.futures_certificates import (
     FUTURES_REPAIRS,
     FUTURES_SOURCES,
 )
+from warehouse.datasets.futures_history import FUTURES_REVISIONS
 from warehouse.datasets.instruments import INSTRUMENTS, UNIVERSE
 from warehouse.lake.lake import Lake
 from warehouse.schema import TIMESTAMP, Dataset
@@ -98,6 +99,7 @@ class FuturesJudge:
         gaps = self._lake.read(FUTURES_GAPS, day).rename({"missing_rows": "missing_minutes"})
         repairs = self._lake.window(FUTURES_REPAIRS, day, day)
         files = self._lake.window(FUTURES_SOURCES, day, day)
+        revisions = self._lake.window(FUTURES_REVISIONS, day, day)
         parts = [pl.DataFrame(schema=FUTURES_CERTIFICATES.schema)]
         for dataset in self._stored(day):
             of_series = pl.col("series") == dataset.name
@@ -109,6 +111,7 @@ class FuturesJudge:
                 gaps=gaps.filter(of_series),
                 repairs=repairs.filter(of_series),
                 files=files.filter(of_series),
+                revisions=revisions.filter(of_series),
                 sha256=info.sha256 if info else "",
             )
             parts.append(certify_series(facts, missing_fraction=self._missing_fraction))

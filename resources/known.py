@@ -6,6 +6,7 @@ from datetime import date
 
 import polars as pl
 
+from resources.history import History
 from trading.bars.resample import resample
 from trading.bars.revisions import as_known
 from trading.model.days import days_between, end_ms
@@ -13,6 +14,7 @@ from trading.model.interval import Interval
 from warehouse.datasets.certificates import KLINE_REVISIONS, KLINE_VERSIONS
 from warehouse.datasets.market import BARS, KLINES
 from warehouse.lake.lake import Lake
+from warehouse.schema import Dataset
 
 
 def klines_known_at(lake: Lake, first_day: date, last_day: date, at_ms: int) -> pl.DataFrame:
@@ -26,6 +28,15 @@ def klines_known_at(lake: Lake, first_day: date, last_day: date, at_ms: int) -> 
     """
     klines = lake.window(KLINES, first_day, last_day)
     return as_known(klines, lake.window(KLINE_REVISIONS, first_day, last_day), at_ms)
+
+
+def futures_known_at(
+    lake: Lake, dataset: Dataset, first_day: date, last_day: date, at_ms: int
+) -> pl.DataFrame:
+    """A series of perpetuals as it was known at a moment, sorted by symbol and time: rows of its dataset."""
+    history = History(lake, dataset)
+    rows = lake.window(dataset, first_day, last_day)
+    return as_known(rows, history.revisions(first_day, last_day), at_ms, history.subject)
 
 
 def bars_known_at(
@@ -54,7 +65,7 @@ def bars_as_of(lake: Lake, first_day: date, last_day: date, interval: Interval, 
     at_ms
         The moment, UTC. Bars that had not closed by then are absent.
     """
-    corrected = [day for day in days_between(first_day, last_day) if _corrected_since(lake, day, at_ms)]
+    corrected = [day for day in days_between(first_day, last_day) if corrected_since(lake, day, at_ms)]
     stored = lake.window(BARS, first_day, last_day, interval).filter(
         pl.col("close_time").dt.epoch("ms") <= at_ms,
         ~pl.col("open_time").dt.date().is_in(corrected),
@@ -63,7 +74,7 @@ def bars_as_of(lake: Lake, first_day: date, last_day: date, interval: Interval, 
     return pl.concat([stored, *anew]).sort(BARS.key)
 
 
-def _corrected_since(lake: Lake, day: date, at_ms: int) -> bool:
+def corrected_since(lake: Lake, day: date, at_ms: int) -> bool:
     """Whether a value of the day's klines became known, or gave way, after a moment and after its own close."""
     versions = lake.window(KLINE_VERSIONS, day, day)
     later = (pl.col("stored_at").dt.epoch("ms") > at_ms) & (pl.col("changed") + pl.col("late") > 0)

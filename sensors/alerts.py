@@ -1,16 +1,21 @@
 """What a person must hear of: failed runs, data that stopped coming, and data that was corrected."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import dagster as dg
 
+from assets.checks import REVISED_ROWS
 from resources.clock import SystemClock
 from resources.execution.alerting import raise_alert, report_failed_run
 from resources.platform import PlatformResource, open_platform
 from trading.alerts.alert import Severity
 from trading.model.days import day_at, start_ms
+from warehouse.datasets.futures_certificates import CERTIFIED_SERIES
 from warehouse.datasets.market import KLINES
 
+#: Assets whose values may be corrected after they were stored.
+_REVISABLE = (KLINES.name, *(dataset.name for dataset in CERTIFIED_SERIES))
 #: Events that one tick of a sensor looks at.
 _BATCH = 200
 #: Minutes after midnight UTC by which the closed day must be in the lake.
@@ -64,33 +69,44 @@ def alert_on_stale_data(
 def alert_on_revised_klines(
     context: dg.SensorEvaluationContext, platform: PlatformResource
 ) -> dg.SensorResult:
-    """Send one alert per run that replaced values of klines, provisional or not.
+    """Send one alert per run and series that replaced values of klines or of perpetuals, provisional or not.
 
     The cursor is the id of the last event looked at; the first tick only sets it.
     """
     after = None if context.cursor is None else int(context.cursor)
-    found = context.instance.fetch_materializations(
-        dg.AssetRecordsFilter(asset_key=dg.AssetKey("klines"), after_storage_id=after),
-        limit=1 if after is None else _BATCH,
-        ascending=after is not None,
-    ).records
+    found = {name: _made(context.instance, name, after) for name in _REVISABLE}
+    newest = [events[0 if after is None else -1].storage_id for events in found.values() if events]
+    if after is None:
+        return dg.SensorResult(cursor=str(max(newest, default=0)), run_requests=[])
+    for name, events in found.items():
+        _alert_on_revisions(platform, name, events)
+    # A series with more events than one tick looks at is not left behind by the others.
+    unread = [events[-1].storage_id for events in found.values() if len(events) == _BATCH]
+    cursor = min(unread) if unread else max(newest, default=after)
+    return dg.SensorResult(cursor=str(cursor), run_requests=[])
+
+
+def _made(instance: dg.DagsterInstance, asset: str, after: int | None) -> Sequence[dg.EventLogRecord]:
+    """Events after an id, oldest first; only the newest one where there is no id."""
+    wanted = dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), after_storage_id=after)
+    limit = 1 if after is None else _BATCH
+    return instance.fetch_materializations(wanted, limit=limit, ascending=after is not None).records
+
+
+def _alert_on_revisions(platform: PlatformResource, asset: str, events: Sequence[dg.EventLogRecord]) -> None:
     revised: dict[str, dict[str, int]] = {}
-    for event in found if after is not None else []:
-        rows = (
-            event.asset_materialization.metadata.get("revised_rows_by_day")
-            if event.asset_materialization
-            else None
-        )
+    for event in events:
+        made = event.asset_materialization
+        rows = made.metadata.get(REVISED_ROWS) if made else None
         if rows is not None:
             revised.setdefault(event.run_id, {}).update(dict(rows.value))
+    what = "klines" if asset == KLINES.name else f"rows of {asset}"
     for run_id, days in revised.items():
         first = min(days)
         raise_alert(
             platform.get(),
-            key=f"revised_klines:{run_id}",
+            key=f"revised_{asset}:{run_id}",
             severity=Severity.WARNING,
-            title=f"{sum(days.values())} klines of {len(days)} day(s) were corrected",
-            body=f"First {first}. What it touches: tidemill impact klines {first}\nrun {run_id}",
+            title=f"{sum(days.values())} {what} of {len(days)} day(s) were corrected",
+            body=f"First {first}. What it touches: tidemill impact {asset} {first}\nrun {run_id}",
         )
-    cursor = max([event.storage_id for event in found], default=after or 0)
-    return dg.SensorResult(cursor=str(cursor), run_requests=[])

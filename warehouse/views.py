@@ -11,6 +11,8 @@ import polars as pl
 
 from trading.errors import BadData, FixConfiguration
 from warehouse.datasets.catalogue import ALL, BY_NAME
+from warehouse.datasets.futures_certificates import CERTIFIED_SERIES
+from warehouse.datasets.futures_history import SUBJECTS
 from warehouse.datasets.market import KLINES
 from warehouse.lake.lake import Lake
 from warehouse.lake.partition import folder_of, key_of
@@ -45,7 +47,7 @@ def connect_views(lake: Lake) -> duckdb.DuckDBPyConnection:
 
     Every view has the declared columns, then ``interval`` (where the dataset has intervals) and
     ``date``. A dataset without files is an empty view. ``klines_known_at(moment)`` gives the klines as
-    they were known at a moment. The connection reads nothing but the lake:
+    they were known at a moment, ``mark_klines_known_at(moment)`` and its like the series of perpetuals. The connection reads nothing but the lake:
     other files, Python variables, extensions and settings are locked away.
     """
     import duckdb
@@ -62,6 +64,8 @@ def connect_views(lake: Lake) -> duckdb.DuckDBPyConnection:
                 "rebuild its day with `tidemill backfill`"
             ) from error
     connection.execute(_known_at_macro())
+    for dataset in CERTIFIED_SERIES:
+        connection.execute(_futures_known_at_macro(dataset))
     if isinstance(lake.store, LocalStore):
         connection.execute(f"SET allowed_directories = [{_quoted(f'{lake.store.root}/')}]")
     connection.execute("SET enable_external_access = false")
@@ -148,6 +152,18 @@ def _known_at_macro() -> str:
     return (
         f"CREATE MACRO klines_known_at(moment) AS TABLE SELECT {names} FROM klines WHERE known_at <= moment "
         f"UNION ALL SELECT {names} FROM kline_revisions WHERE known_at <= moment AND known_until > moment"
+    )
+
+
+def _futures_known_at_macro(dataset: Dataset) -> str:
+    """The same of a series of perpetuals, whose replaced values lie with those of the others."""
+    subject = SUBJECTS[dataset.name]
+    names = ", ".join(f'"{name}"' for name in _names(dataset))
+    stored = names.replace(f'"{subject.time}"', f'"time" AS "{subject.time}"')
+    return (
+        f"CREATE MACRO {dataset.name}_known_at(moment) AS TABLE SELECT {names} FROM {dataset.name} "
+        f"WHERE known_at <= moment UNION ALL SELECT {stored} FROM futures_revisions "
+        f"WHERE series = {_quoted(dataset.name)} AND known_at <= moment AND known_until > moment"
     )
 
 

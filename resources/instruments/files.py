@@ -132,6 +132,7 @@ class MaintenanceLine(_Part):
     from_: Moment = Field(alias="from")
     to: Moment
     why: str = Field(min_length=1)
+    evidence: str = Field(min_length=1)
 
     @model_validator(mode="after")
     def _makes_sense(self) -> MaintenanceLine:
@@ -178,7 +179,9 @@ def load_calendar(source: str, path: Path | None = None) -> tuple[Maintenance, .
     """The announced closures of a source's venue; parameters and errors as `load_corrections`."""
     lines = _read(path or _config(CALENDAR), CalendarFile).maintenance
     return tuple(
-        Maintenance(line.venue, _milliseconds(line.from_), _milliseconds(line.to), line.why)
+        Maintenance(
+            line.venue, _milliseconds(line.from_), _milliseconds(line.to), f"{line.why} ({line.evidence})"
+        )
         for line in lines
         if line.venue == venue_of(source)
     )

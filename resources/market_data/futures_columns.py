@@ -41,7 +41,8 @@ def funding_rows(frame: pl.DataFrame, *, symbol: str, source: str, where: str) -
         passed_ms = pl.col("funding_time").diff().dt.total_milliseconds()
         interval = (passed_ms / _HOUR_MS).round().cast(pl.Int64)
     known = pl.when(interval >= 1).then(interval)
-    return columns.with_columns(known.alias("interval_hours")).select(list(FUNDING_RATES.schema))
+    columns = columns.with_columns(known.alias("interval_hours"), pl.col("funding_time").alias("known_at"))
+    return columns.select(list(FUNDING_RATES.schema))
 
 
 def open_interest_rows(frame: pl.DataFrame, *, symbol: str, source: str, where: str) -> pl.DataFrame:
@@ -65,7 +66,7 @@ def open_interest_rows(frame: pl.DataFrame, *, symbol: str, source: str, where: 
     columns = _numbers(columns, ("open_interest", "open_interest_value"), where, nullable=True)
     columns = columns.filter(pl.col("open_interest").is_not_null())
     columns = _once(columns, ("symbol", "time"), "open_interest", where)
-    return columns.select(list(OPEN_INTEREST.schema))
+    return columns.with_columns(pl.col("time").alias("known_at")).select(list(OPEN_INTEREST.schema))
 
 
 def _numbers(frame: pl.DataFrame, names: tuple[str, ...], where: str, *, nullable: bool) -> pl.DataFrame:

@@ -14,7 +14,7 @@ def each(
     call: Callable[[_Item], _Result], items: Sequence[_Item], *, threads: int, name: str
 ) -> list[_Result]:
     """Results in order; the first failure cancels what has not started."""
-    if len(items) < 2:
+    if len(items) < 2 or threads == 1:
         return [call(item) for item in items]
     with ThreadPoolExecutor(threads, thread_name_prefix=name) as pool:
         futures = [pool.submit(call, item) for item in items]

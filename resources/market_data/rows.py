@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 import polars as pl
 
@@ -11,6 +12,11 @@ from warehouse.schema import Dataset
 
 def between(frame: pl.DataFrame, time: str, start_ms: int, end_ms: int) -> pl.DataFrame:
     """Rows with ``start_ms <= time < end_ms``."""
+    first, last = frame[time].min(), frame[time].max()
+    if isinstance(first, datetime) and isinstance(last, datetime):
+        begin, end = (datetime.fromtimestamp(ms / 1000, UTC) for ms in (start_ms, end_ms))
+        if begin <= first and last < end:
+            return frame
     return frame.filter(pl.col(time).dt.epoch("ms").is_between(start_ms, end_ms, closed="left"))
 
 

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from resources.warehouse_suite import expectations, frames
+from resources.warehouse_suite.pages import make_offline
 from resources.warehouse_suite.result import Outcome
 from resources.warehouse_suite.tables import TABLES, Table
 from resources.warehouse_suite.validation import Validation
@@ -32,6 +33,7 @@ def judge(lake: Lake, day: date, site: Path) -> tuple[list[Outcome], list[str]]:
     counts = frames.counts(lake, day)
     outcomes += validation.run("counts_across_tables", counts, expectations.of_counts(counts))
     validation.render()
+    make_offline(site, day, outcomes, left_out)
     return outcomes, left_out
 
 

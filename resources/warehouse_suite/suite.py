@@ -17,7 +17,7 @@ from resources.warehouse_suite.result import SuiteResult
 from trading.errors import BadData
 from warehouse.lake.lake import Lake
 
-#: Days whose Data Docs are kept: four mebibytes each.
+#: Days whose Data Docs are kept: a mebibyte each.
 KEPT_DAYS = 31
 
 

@@ -24,8 +24,8 @@ class SeriesFacts:
         Columns ``symbol`` and ``expected``: rows that each contract should have; null where nobody can tell.
     gaps
         Rows as `find_gaps` gives them.
-    repairs, files
-        Rows with ``symbol`` and ``found``, and with ``symbol``, ``file`` and ``sha256``.
+    repairs, files, revisions
+        Rows with ``symbol`` and ``found``; with ``symbol``, ``file`` and ``sha256``; with ``symbol`` and ``time``.
     sha256
         SHA-256 of the stored partition.
     """
@@ -36,6 +36,7 @@ class SeriesFacts:
     gaps: pl.DataFrame
     repairs: pl.DataFrame
     files: pl.DataFrame
+    revisions: pl.DataFrame
     sha256: str
 
 
@@ -52,6 +53,7 @@ COLUMNS = (
     "sources",
     "files",
     "files_sha256",
+    "revised",
     "partition_sha256",
 )
 
@@ -68,11 +70,16 @@ def certify_series(facts: SeriesFacts, *, missing_fraction: float) -> pl.DataFra
         for kind in GAP_KINDS
     )
     repaired = facts.repairs.group_by("symbol").agg(pl.col("found").sum().alias("repaired"))
+    revised = facts.revisions.group_by("symbol").agg(
+        pl.col("time").n_unique().cast(pl.Int64).alias("revised")
+    )
     rows = facts.expected
-    for known in (observed, holes, repaired, source_counts(facts.rows), file_hashes(facts.files)):
+    for known in (observed, holes, repaired, revised, source_counts(facts.rows), file_hashes(facts.files)):
         rows = rows.join(known, on="symbol", how="left")
     rows = rows.with_columns(
-        pl.col("observed", "repaired", "files", *(f"{kind}_rows" for kind in GAP_KINDS)).fill_null(0),
+        pl.col("observed", "repaired", "files", "revised", *(f"{kind}_rows" for kind in GAP_KINDS)).fill_null(
+            0
+        ),
         pl.col("sources").fill_null("{}"),
         pl.lit(facts.name).alias("series"),
         pl.lit(facts.sha256).alias("partition_sha256"),

@@ -17,7 +17,7 @@ GAP_KINDS = {
     "delisted": "after its last trade",
     "venue_maintenance": "the venue had announced that it would be closed",
     "our_outage": "the source was not asked about this minute",
-    "venue_outage": "no symbol of the venue has the minute",
+    "venue_outage": "no symbol of the venue has the minute, and no announcement explains it: the cause is unknown",
     "no_trades": "nothing was traded: every source asked agrees, or the bars around it are empty",
     "source_defect": "the source lacks a minute that must exist: its neighbours were traded",
 }
@@ -108,7 +108,7 @@ def find_gaps(
     present = klines.select("symbol", opened.alias("ms"), volume).filter(
         pl.col("ms").is_between(start, end, closed="left")
     )
-    counts = present.group_by("symbol").agg(pl.col("ms").n_unique().alias("minutes"))
+    counts = _distinct_minutes(present)
     # Most symbols of most days are whole: only the others are looked at minute by minute.
     whole = counts.filter(pl.col("minutes") == -(-(end - start) // step_ms))
     broken = _expected(instruments).join(whole, on="symbol", how="anti")
@@ -153,6 +153,17 @@ def expected_minutes(
     return _expected(instruments).select("symbol", steps.clip(lower_bound=0).cast(pl.Int64).alias("expected"))
 
 
+def _distinct_minutes(present: pl.DataFrame) -> pl.DataFrame:
+    """How many minutes each symbol has: columns ``symbol`` and ``minutes``."""
+    minutes = pl.col("ms").n_unique().alias("minutes")
+    # Stored klines lie together by symbol: to group by numbers costs a third of grouping by names.
+    run = pl.col("symbol").rle_id().alias("run")
+    runs = present.group_by(run).agg(pl.col("symbol").first(), minutes)
+    if runs["symbol"].is_duplicated().any():
+        return present.group_by("symbol").agg(minutes)
+    return runs.select("symbol", "minutes")
+
+
 def _expected(instruments: pl.DataFrame) -> pl.DataFrame:
     """Symbols with the first and the exclusive last minute in which each could trade, in ms."""
     listed, delisted = (pl.col(name).dt.epoch("ms") for name in ("listed_at", "delisted_at"))
@@ -187,7 +198,7 @@ def _kinds(missing: pl.DataFrame, present: pl.DataFrame, symbols: int, evidence:
         if unasked is None
         else pl.when(ms >= unasked).then(pl.lit("the last fetch ended before it")),
         "venue_outage": pl.when(pl.col("others").is_null() & pl.lit(symbols >= _SYMBOLS_OF_A_VENUE)).then(
-            pl.lit(f"none of {symbols} symbols has it")
+            pl.lit(f"none of {symbols} symbols has it; the cause is unknown")
         ),
         "no_trades": pl.when(pl.col("asked").is_not_null())
         .then(pl.format("asked {}: no bar there either", "asked"))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Annotated
 
+import numpy as np
 import polars as pl
 from annotated_types import Ge, Gt, Le
 
@@ -98,9 +99,8 @@ def check_symbol_gaps(
     settings: QualitySettings,
 ) -> CheckOutcome:
     """No symbol misses more than its share of minutes that must exist (blocks)."""
-    missing = (
-        gaps.filter(pl.col("kind").is_in(DEFECTS)).group_by("symbol").agg(pl.col("missing_minutes").sum())
-    )
+    defects = gaps.filter(pl.col("kind").is_in(DEFECTS))
+    missing = defects.group_by("symbol").agg(pl.col("missing_minutes").sum())
     rows = (
         expected_minutes(instruments, day, closed_before_ms)
         .join(missing, on="symbol", how="inner")
@@ -151,8 +151,12 @@ def check_staleness(
     ``rows`` names the symbols that lag behind; a single laggard is a matter of its gaps and of the
     risk gate, not a dead feed. No klines at all is stale.
     """
+    # By runs of a symbol first: to group by numbers costs a third of grouping by names.
+    runs = klines.group_by(pl.col("symbol").rle_id().alias("_run")).agg(
+        pl.col("symbol").first(), pl.col("open_time").max()
+    )
     symbols = (
-        klines.group_by("symbol")
+        runs.group_by("symbol")
         .agg(pl.col("open_time").max().alias("newest"))
         .with_columns(
             ((now_ms - pl.col("newest").dt.epoch("ms") - MINUTE_MS) / MINUTE_MS).alias("age_minutes")
@@ -178,7 +182,8 @@ def check_row_count(
     klines: pl.DataFrame, instruments: pl.DataFrame, day: date, closed_before_ms: int
 ) -> CheckOutcome:
     """Every expected symbol has rows, and no symbol has more than the day's minutes (blocks)."""
-    counts = klines.group_by("symbol").len("rows")
+    runs = pl.DataFrame({"run": klines["symbol"].rle()}).unnest("run")
+    counts = runs.group_by(pl.col("value").alias("symbol")).agg(pl.col("len").sum().alias("rows"))
     expected = expected_minutes(instruments, day, closed_before_ms)
     rows = (
         expected.join(counts, on="symbol", how="full", coalesce=True)
@@ -255,13 +260,10 @@ def _duplicates(arranged: pl.DataFrame) -> CheckOutcome:
 
 def _jumps(arranged: pl.DataFrame, settings: QualitySettings) -> CheckOutcome:
     """Prices do not jump implausibly (warns): a real crash must pass through."""
-    follows = pl.col("_run") == pl.col("_run").shift()
-    change = pl.when(follows).then((pl.col("close") / pl.col("close").shift() - 1).abs())
-    jump = pl.max_horizontal(change, pl.col("high") / pl.col("low") - 1)
-    size = pl.when(pl.col("_own") & jump.is_finite()).then(jump).alias("jump_fraction")
-    jumps = arranged.select(size).to_series()
-    over = arranged.with_columns(jumps).filter(jumps > settings.jump_fraction)
+    jumps = _jump_fractions(arranged)
     largest = jumps.max()
+    some = arranged if isinstance(largest, float) and largest > settings.jump_fraction else arranged.clear()
+    over = some.with_columns(jumps.head(some.height)).filter(pl.col("jump_fraction") > settings.jump_fraction)
     return CheckOutcome(
         "jumps",
         over.is_empty(),
@@ -271,6 +273,18 @@ def _jumps(arranged: pl.DataFrame, settings: QualitySettings) -> CheckOutcome:
         over.top_k(SAMPLE_ROWS, by="jump_fraction").select(pl.exclude("^_.*$")),
         f"{over.height} minute(s) moved by more than {settings.jump_fraction:.0%}; kept, look at them",
     )
+
+
+def _jump_fractions(arranged: pl.DataFrame) -> pl.Series:
+    """How far each own row moved from the close before, or from low to high; null where nobody can tell."""
+    close, high, low = (arranged[name].to_numpy() for name in ("close", "high", "low"))
+    run = arranged["_run"].to_numpy()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        jump = high / low - 1
+        change = np.where(run[1:] == run[:-1], np.abs(close[1:] / close[:-1] - 1), np.nan)
+        jump[1:] = np.fmax(jump[1:], change)
+    jump[~(arranged["_own"].to_numpy() & np.isfinite(jump))] = np.nan
+    return pl.Series("jump_fraction", jump, nan_to_null=True)
 
 
 def _outcome(name: str, severity: Severity, findings: Sequence[Finding], what: str) -> CheckOutcome:

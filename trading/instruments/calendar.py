@@ -16,7 +16,7 @@ class Maintenance:
     from_ms, to_ms
         First moment and exclusive end, UTC.
     why
-        The announcement, in a few words.
+        The announcement, in a few words, and where it stands.
     """
 
     venue: str

@@ -36,6 +36,13 @@ MARK_KLINES = _price_klines("mark_klines", "mark price")
 INDEX_KLINES = _price_klines("index_klines", "index price")
 PREMIUM_KLINES = _price_klines("premium_klines", "premium index (a fraction, may be negative)")
 
+_KNOWN_AT = Column(
+    "known_at",
+    TIMESTAMP,
+    "UTC",
+    "When this value became known: the moment that it is of, or the fetch that corrected it later",
+)
+
 FUNDING_RATES = Dataset(
     name="funding_rates",
     description="Funding of USDT-margined perpetuals: what longs paid shorts, and the interval it was for.",
@@ -45,6 +52,7 @@ FUNDING_RATES = Dataset(
         number("funding_rate", "fraction", "Paid by longs to shorts; negative the other way", nullable=False),
         Column("interval_hours", pl.Int64, "hours", "Hours since the payment before, where known", True, 1),
         SOURCE,
+        _KNOWN_AT,
     ),
     key=("symbol", "funding_time"),
     time_column="funding_time",
@@ -59,6 +67,7 @@ OPEN_INTEREST = Dataset(
         number("open_interest", "base", "Open contracts", minimum=0.0, nullable=False),
         number("open_interest_value", "quote", "Their value", minimum=0.0),
         SOURCE,
+        _KNOWN_AT,
     ),
     key=("symbol", "time"),
     time_column="time",

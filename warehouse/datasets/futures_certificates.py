@@ -20,7 +20,7 @@ from warehouse.schema import TIMESTAMP, Column, Dataset
 #: Every series of perpetuals that is certified.
 CERTIFIED_SERIES = (USDM_KLINES, MARK_KLINES, INDEX_KLINES, PREMIUM_KLINES, FUNDING_RATES, OPEN_INTEREST)
 
-_SERIES = Column(
+SERIES = Column(
     "series",
     pl.String,
     "",
@@ -31,7 +31,7 @@ _SERIES = Column(
 FUTURES_SOURCES = Dataset(
     name="futures_sources",
     description="The files behind a day of the perpetuals' series, with the checksums that they were verified against.",
-    columns=(_SERIES, *KLINE_SOURCES.columns),
+    columns=(SERIES, *KLINE_SOURCES.columns),
     key=("series", *KLINE_SOURCES.key),
     time_column=None,
 )
@@ -39,7 +39,7 @@ FUTURES_SOURCES = Dataset(
 FUTURES_REPAIRS = Dataset(
     name="futures_repairs",
     description="Holes in the klines of perpetuals that other sources were asked to fill, and what they had.",
-    columns=(_SERIES, *KLINE_REPAIRS.columns),
+    columns=(SERIES, *KLINE_REPAIRS.columns),
     key=("series", *KLINE_REPAIRS.key),
     time_column=KLINE_REPAIRS.time_column,
 )
@@ -48,7 +48,7 @@ FUTURES_GAPS = Dataset(
     name="futures_gaps",
     description="Runs of missing rows of the perpetuals' series, each with what it is and how that is known.",
     columns=(
-        _SERIES,
+        SERIES,
         SYMBOL,
         Column("first_missing", TIMESTAMP, "UTC", "Time of the first missing row"),
         Column("last_missing", TIMESTAMP, "UTC", "Time of the last missing row"),
@@ -70,7 +70,7 @@ FUTURES_CERTIFICATES = Dataset(
     name="futures_certificates",
     description="A day of every series of perpetuals, contract by contract: what was expected, what is there, and what vouches for it.",
     columns=(
-        _SERIES,
+        SERIES,
         SYMBOL,
         Column("status", pl.String, "", "certified or refused", allowed=("certified", "refused")),
         Column("reason", pl.String, "", "Why it is refused; empty when certified"),
@@ -84,6 +84,7 @@ FUTURES_CERTIFICATES = Dataset(
         Column("sources", pl.String, "", "Rows per source as JSON"),
         Column("files", pl.Int64, "count", "Files behind the rows that were verified by checksum", False, 0),
         Column("files_sha256", pl.String, "", "SHA-256 over their checksums; null without files", True),
+        Column("revised", pl.Int64, "count", "Rows whose value was replaced since first stored", False, 0),
         Column("partition_sha256", pl.String, "", "SHA-256 of the certified partition"),
     ),
     key=("series", "symbol"),

@@ -26,7 +26,7 @@ TRIALS = Dataset(
         Column("genome", pl.String, "", "Canonical JSON of the genome"),
         Column("proposer", pl.String, "", "Who came up with it; hand for a person"),
         Column("parents", pl.String, "", "Hashes of its parents, separated by commas; empty for none"),
-        Column("day", pl.Date, "UTC", "Day whose close the back-test ended with"),
+        Column("day", pl.Date, "UTC", "Day of the search; its back-tests end with the last of the returns"),
         Column("outcome", pl.String, "", "scored, idle or crashed", allowed=tuple(Outcome)),
         Column("reason", pl.String, "", "The filter that discarded it, or the error that it crashed with"),
         Column("trades", pl.Int64, "count", "Closed trades in the window; null after a crash", True, 0),

@@ -17,6 +17,10 @@ class PartitionMissing(BadData):
     """A partition was asked for that the lake does not hold."""
 
 
+class PartitionOutdated(BadData):
+    """A partition is in the columns of another version of its declaration: it must be made anew."""
+
+
 @dataclass(frozen=True, slots=True)
 class PartitionInfo:
     """What one stored partition holds.

@@ -16,6 +16,8 @@ import pycurl
 from resources.market_data.reader import uses_proxies
 from trading.errors import RetryLater
 
+#: Most bytes handed over at once: a file comes in few pieces, and each piece costs a call.
+_PIECE_BYTES = 256 * 1024
 #: Below a byte a second, a server is silent.
 _SILENT_BYTES_PER_SECOND = 1
 
@@ -115,6 +117,7 @@ class ArchiveHttp:
         curl.setopt(pycurl.HEADERFUNCTION, exchange.header)
         curl.setopt(pycurl.WRITEFUNCTION, exchange.piece)
         curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2TLS)
+        curl.setopt(pycurl.BUFFERSIZE, _PIECE_BYTES)
         # Requests wait for the first one to tell whether a single connection will do for all.
         curl.setopt(pycurl.PIPEWAIT, 1)
         curl.setopt(pycurl.CAINFO, self._trust)

@@ -116,6 +116,7 @@ def _typed(text: bytes, series: Series, *, header: bool) -> pl.DataFrame | None:
             has_header=False,
             skip_rows=int(header),
             schema=_TYPES,
+            quote_char=None,  # a quoted number is none, and goes by way of text
             columns=[BINANCE_COLUMNS.index(name) for name in wanted],
         )
         times = milliseconds(rows["open_time"], "", micro=series is Series.SPOT)

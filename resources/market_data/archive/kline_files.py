@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from datetime import date, timedelta
@@ -29,6 +29,8 @@ from trading.model.series import Series
 _DAYS_WORTH_A_MONTH = 10
 #: Days that are fetched together where each comes for itself.
 _DAYS_OF_A_BATCH = 5
+#: Files of a month that are fetched together: the first are read while the others come.
+_FILES_OF_A_BATCH = 16
 #: From so many files of a day on, they are read as one.
 _WORTH_READING_TOGETHER = 4
 #: Symbols, days and series that klines are asked for, and what the files answer.
@@ -88,17 +90,22 @@ class KlineFiles:
         total, before = sum(len(choices) for _, choices in parts), 0
         batches = []
         for part_days, choices in parts:
-            batches.append(self._batch(part_days, choices, series, report, before, total))
-            before += len(choices)
+            monthly = any(choice.otherwise for choice in choices)
+            step = _FILES_OF_A_BATCH if monthly else max(len(choices), 1)
+            for first in range(0, max(len(choices), 1), step):
+                some = choices[first : first + step]
+                last = first + step >= len(choices)
+                brings = [*(choice.file for choice in some), *((series, day) for day in part_days if last)]
+                batches.append(self._batch(brings, some, report, before, total))
+                before += len(some)
         self._arrivals.begin(batches)
-        monthly = [(part_days, [c.file for c in choices if c.otherwise]) for part_days, choices in parts]
-        self._months.begin([Month(series, part_days, files) for part_days, files in monthly if files])
+        months = [(part_days, [c.file for c in choices if c.otherwise]) for part_days, choices in parts]
+        self._months.begin([Month(series, part_days, files) for part_days, files in months if files])
 
     def _batch(
         self,
-        days: Sequence[date],
+        brings: Sequence[Hashable],
         choices: Sequence[Choice],
-        series: Series,
         report: Report | None,
         before: int,
         total: int,
@@ -111,7 +118,7 @@ class KlineFiles:
             with suppress(BadData):  # one bad file does not keep the days after it
                 self._downloader.fetch(choices, told)
 
-        return Batch([(series, day) for day in days], work)
+        return Batch(brings, work)
 
     def _parts(
         self, symbols: Sequence[str], days: Sequence[date], now_ms: int, series: Series
@@ -162,7 +169,10 @@ class KlineFiles:
                 found = files[place]
                 return None if found is None else self._parsed.day(*found, series, wanted[place][1])
 
-            parts = each(rows, range(len(wanted)), threads=pl.thread_pool_size(), name=self._source)
+            # A slice of what is in memory is less work than handing it to a thread.
+            at_hand = all(found is None or self._parsed.at_hand(found[0]) for found in files)
+            threads = 1 if at_hand else pl.thread_pool_size()
+            parts = each(rows, range(len(wanted)), threads=threads, name=self._source)
         absent: dict[date, list[str]] = {}
         for (symbol, day), part in zip(wanted, parts, strict=True):
             if part is None:
@@ -172,7 +182,7 @@ class KlineFiles:
             return empty(series), absent
         counts = [0 if part is None else part.height for part in parts]
         labels = pl.Series([symbol for symbol, _ in wanted]).gather(np.repeat(np.arange(len(wanted)), counts))
-        return finish(pl.concat(present), labels, self._source, series), absent
+        return finish(pl.concat(present, rechunk=True), labels, self._source, series), absent
 
     def evidence(self, symbols: Sequence[str], days: Sequence[date], series: Series) -> pl.DataFrame:
         """The files behind the klines of the days, as ``kline_sources`` rows."""

@@ -77,13 +77,13 @@ class MonthsAhead:
         """Parse what is there; what goes wrong is told to whoever reads the day."""
 
         def prepare(file: ArchiveFile) -> None:
+            self._arrivals.wait(file)
             held = self._shelf.held(file)
             if held is not None:
                 with suppress(BadData):
                     self._parsed.prepare(file, held, month.series)
 
         with suppress(TradingError):
-            self._arrivals.wait((month.series, month.days[0]))
             each(prepare, month.files, threads=pl.thread_pool_size(), name="months-ahead")
 
 

@@ -58,6 +58,10 @@ class ParsedFiles:
         """Parse a file of many days before one of them is asked for."""
         self._parsed(file, held, series)
 
+    def at_hand(self, file: ArchiveFile) -> bool:
+        """Whether a file has been parsed and is still in memory."""
+        return file in self._files
+
     def holds(self, files: int) -> bool:
         """Whether so many monthly files of klines find room together."""
         return files * _MONTH_BYTES <= self._capacity_bytes

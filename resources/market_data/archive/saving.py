@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
@@ -19,12 +20,17 @@ class Saving:
     ----------
     have
         Bytes of an earlier run.
+    sha256
+        Of the part, in hex, once the context has ended; None where bytes of an earlier run are in it.
     """
 
     def __init__(self, part: Path) -> None:
         self.have = part.stat().st_size if part.is_file() else 0
         self._part = part
         self._out: BinaryIO | None = None
+        self._hash = hashlib.sha256()
+        self._anew = False
+        self.sha256: str | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -34,6 +40,8 @@ class Saving:
     ) -> None:
         if self._out is not None:
             self._out.close()
+            if self._anew:
+                self.sha256 = self._hash.hexdigest()
 
     def receive(self, answer: Answer, data: bytes) -> None:
         """Keep a piece of a successful answer.
@@ -48,11 +56,13 @@ class Saving:
         if self._out is None:
             self._out = self._begin(answer, data)
         self._out.write(data)
+        self._hash.update(data)
 
     def _begin(self, answer: Answer, data: bytes) -> BinaryIO:
         if answer.status != HTTPStatus.PARTIAL_CONTENT:
             if is_web_page(answer.headers, data):
                 raise web_page(answer.url)
+            self._anew = True
             return self._part.open("wb")
         if not answer.headers.get("content-range", "").startswith(f"bytes {self.have}-"):
             self._part.unlink(missing_ok=True)

@@ -28,16 +28,21 @@ class Held:
 
 
 class Shelf:
-    """Files under the archive's own paths, each with its ``.CHECKSUM`` beside it.
+    """Files under the archive's own paths; those that outlive the shelf have their ``.CHECKSUM`` beside them.
 
     Parameters
     ----------
     folder
         Where files are kept; None keeps them in a temporary folder for as long as the shelf lives.
+
+    Attributes
+    ----------
+    durable
+        Whether files outlive the shelf, and are therefore flushed to the disk.
     """
 
     def __init__(self, folder: Path | None) -> None:
-        self._durable = folder is not None
+        self.durable = folder is not None
         if folder is None:
             folder = Path(tempfile.mkdtemp(prefix="tidemill-archive-"))
             weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
@@ -83,8 +88,13 @@ class Shelf:
             raise self.unwritable(error) from error
         return part
 
-    def accept(self, file: ArchiveFile, expected: str) -> bool:
+    def accept(self, file: ArchiveFile, expected: str, actual: str | None = None) -> bool:
         """Give a finished part its final name, if it agrees with the checksum; otherwise drop it.
+
+        Parameters
+        ----------
+        actual
+            SHA-256 of the part, where it is known already; otherwise it is read.
 
         Raises
         ------
@@ -93,13 +103,14 @@ class Shelf:
         """
         path = self._path(file)
         part = _part_of(path)
-        if _digest(part) != expected:
+        if (actual or _digest(part)) != expected:
             part.unlink()
             return False
         try:
-            # The checksum first: whoever sees the file sees what vouches for it.
-            self._write(_checksum_of(path), f"{expected}  {file.name}\n")
-            self._flush(part)
+            if self.durable:
+                # The checksum first: whoever sees the file sees what vouches for it.
+                _write(_checksum_of(path), f"{expected}  {file.name}\n")
+                _flush(part)
             part.replace(path)
         except OSError as error:
             raise self.unwritable(error) from error
@@ -120,23 +131,24 @@ class Shelf:
     def _path(self, file: ArchiveFile) -> Path:
         return self.folder / file.folder / file.name
 
-    def _write(self, path: Path, text: str) -> None:
-        part = _part_of(path)
-        part.write_text(text, encoding="ascii")
-        self._flush(part)
-        part.replace(path)
-
-    def _flush(self, path: Path) -> None:
-        if self._durable:
-            with path.open("rb") as opened:
-                os.fsync(opened.fileno())
-
 
 def sources_of(files: Iterable[tuple[ArchiveFile, Held | None]], source: str) -> pl.DataFrame:
     """The files that are held, each once, as ``kline_sources`` rows."""
     found = {file: held for file, held in files if held is not None}
     rows = [(file.symbol, file.name, held.sha256, held.size_bytes, source) for file, held in found.items()]
     return pl.DataFrame(rows, schema=KLINE_SOURCES.schema, orient="row")
+
+
+def _write(path: Path, text: str) -> None:
+    part = _part_of(path)
+    part.write_text(text, encoding="ascii")
+    _flush(part)
+    part.replace(path)
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb") as opened:
+        os.fsync(opened.fileno())
 
 
 def _checksum_of(path: Path) -> Path:

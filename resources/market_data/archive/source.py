@@ -54,6 +54,7 @@ class ArchiveMarketData:
         )
         self._futures = FuturesFiles(shelf, downloader, source=self.name)
         self._seen_ms = 0
+        self._brought: tuple[list[str], list[date], Series] | None = None
 
     def now_ms(self) -> int:
         """The venue's server time."""
@@ -87,6 +88,7 @@ class ArchiveMarketData:
         closed_ms = min(end_ms, now_ms // MINUTE_MS * MINUTE_MS)
         names, days = sorted(set(symbols)), _days(start_ms, closed_ms)
         self._klines.fetch(names, days, now_ms, series)
+        self._brought = names, days, series
         archived, absent = self._klines.read(names, days, series)
         rest = [
             self.rest.klines(missing, *_overlap(day, day, start_ms, closed_ms), series)
@@ -110,6 +112,7 @@ class ArchiveMarketData:
         """
         now_ms = self.now_ms()
         days = _days(start_ms, min(end_ms, now_ms))
+        self._brought = None
         self._klines.fetch_ahead(sorted(set(symbols)), days, now_ms, series, report)
 
     def evidence(
@@ -118,8 +121,9 @@ class ArchiveMarketData:
         """The zips that `klines` reads of the days, with the checksums that they were verified against."""
         now_ms = self._time_after(end_ms)
         names, days = sorted(set(symbols)), _days(start_ms, min(end_ms, now_ms))
-        with suppress(BadData):
-            self._klines.fetch(names, days, now_ms, series)
+        if self._brought != (names, days, series):  # as a rule, `klines` has just brought them
+            with suppress(BadData):
+                self._klines.fetch(names, days, now_ms, series)
         return self._klines.evidence(names, days, series)
 
     def funding_rates(self, symbols: Sequence[str], start_ms: int, end_ms: int) -> pl.DataFrame:

@@ -60,15 +60,23 @@ class Transfer:
                     return False
                 part = self._shelf.part(file)
                 resumed = part.is_file() and part.stat().st_size > 0
-                if not await self._patiently(file.path, partial(self._continue, file, part)):
+                saved = await self._patiently(file.path, partial(self._continue, file, part))
+                if saved is None:
                     return False
-                if await asyncio.to_thread(self._shelf.accept, file, expected):
+                if await self._accepted(file, expected, saved.sha256):
                     return True
                 # A part of an older version of the file proves nothing against the newer one.
                 whole_tries += not resumed
         raise BadData(
             f"{file.name}: the file contradicts its CHECKSUM, twice; do not use it, try again later"
         )
+
+    async def _accepted(self, file: ArchiveFile, expected: str, actual: str | None) -> bool:
+        if (
+            self._shelf.durable or actual is None
+        ):  # flushed to the disk, or read again: others go on meanwhile
+            return await asyncio.to_thread(self._shelf.accept, file, expected, actual)
+        return self._shelf.accept(file, expected, actual)
 
     async def _checksum(self, file: ArchiveFile) -> str | None:
         answer = await self._http.get(f"{file.path}.CHECKSUM")
@@ -85,8 +93,8 @@ class Transfer:
             )
         return match["sha256"]
 
-    async def _continue(self, file: ArchiveFile, part: Path) -> bool:
-        """Download what the part lacks; False when the file is not published."""
+    async def _continue(self, file: ArchiveFile, part: Path) -> Saving | None:
+        """Download what the part lacks; None when the file is not published."""
         try:
             with Saving(part) as saving:
                 # Compressed on the way, a file could not be gone on with.
@@ -95,14 +103,15 @@ class Transfer:
                     headers.append(f"Range: bytes={saving.have}-")
                 answer = await self._http.get(file.path, headers, saving.receive)
             if answer.is_success:
-                part.touch()  # a body without a byte is a file too
-                return True
+                if saving.sha256 is None:
+                    part.touch()  # a body without a byte is a file too
+                return saving
         except OSError as error:
             raise self._shelf.unwritable(error) from error
         if answer.status == HTTPStatus.NOT_FOUND:
-            return False
+            return None
         if answer.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-            return saving.have > 0  # nothing is left: the checksum judges what is there
+            return saving if saving.have else None  # nothing is left: the checksum judges what is there
         raise _refused(answer)
 
     async def _patiently(self, path: str, read: Callable[[], Awaitable[_Result]]) -> _Result:

@@ -10,10 +10,11 @@ import polars as pl
 import pytest
 
 from resources.instruments.files import load_calendar, load_corrections, venue_of
+from trading.bars.gaps import GapEvidence, find_gaps
 from trading.errors import FixConfiguration
 from trading.instruments.master import FIRST_MS
 from trading.instruments.rows import build_rows, instruments_of
-from trading.model.days import day_at
+from trading.model.days import day_at, end_ms, start_ms
 from trading.model.instrument import Instrument, MarginBracket
 from trading.model.interval import DAY_MS, MINUTE_MS
 from trading.model.series import Market
@@ -73,7 +74,8 @@ def test_the_facts_of_one_venue_reach_no_other() -> None:
 
 def test_the_shipped_calendar_is_in_order_and_lists_no_outage() -> None:
     windows = load_calendar("archive", CALENDAR)
-    assert len(windows) >= 5
+    assert windows
+    assert all("https://" in window.why for window in windows), "each names its evidence"
     assert all(FIRST_MS < window.from_ms < window.to_ms < window.from_ms + DAY_MS for window in windows)
     assert [window.from_ms for window in windows] == sorted({window.from_ms for window in windows})
     outage = ms("2023-03-24T12:00:00")
@@ -161,9 +163,42 @@ def test_a_wrong_entry_names_file_line_and_fix(tmp_path: Path, entry: str, parts
 
 def test_a_wrong_window_names_file_line_and_fix(tmp_path: Path) -> None:
     path = tmp_path / "venue_calendar.yaml"
-    path.write_text("maintenance:\n  - {from: 2024-01-02, to: 2024-01-01, why: test}\n", encoding="utf-8")
+    path.write_text(
+        "maintenance:\n  - {from: 2024-01-02, to: 2024-01-01, why: test, evidence: told}\n", encoding="utf-8"
+    )
     with pytest.raises(FixConfiguration, match=r":2: .*'to' is not after 'from'"):
         load_calendar("binance", path)
+    path.write_text("maintenance:\n  - {from: 2024-01-01, to: 2024-01-02, why: test}\n", encoding="utf-8")
+    with pytest.raises(FixConfiguration, match=r"evidence"):
+        load_calendar("binance", path)
+
+
+@pytest.mark.parametrize(
+    ("moment", "kind"),
+    [
+        ("2019-03-12T02:00:00", "venue_maintenance"),
+        ("2021-08-13T02:00:00", "venue_outage"),  # in every list of holes, and nobody names an announcement
+        ("2023-03-24T12:40:00", "venue_outage"),
+    ],
+)
+def test_a_silence_without_a_proven_announcement_is_an_outage_of_unknown_cause(
+    moment: str, kind: str
+) -> None:
+    silent = ms(moment)
+    day, start = day_at(silent), start_ms(day_at(silent))
+    minutes = [m for m in range(start, end_ms(day), MINUTE_MS) if not silent <= m < silent + 20 * MINUTE_MS]
+    stamp = pl.Datetime("ms", "UTC")
+    bars = pl.concat(
+        pl.DataFrame({"symbol": symbol, "open_time": minutes, "volume": 1.0}) for symbol in ("A", "B")
+    ).cast({"open_time": stamp})
+    members = pl.DataFrame(
+        {"symbol": ["A", "B"], "listed_at": None, "delisted_at": None},
+        schema_overrides={"listed_at": stamp, "delisted_at": stamp},
+    )
+    evidence = GapEvidence(maintenance=load_calendar("archive", CALENDAR))
+    gaps = find_gaps(bars, members, day, end_ms(day), evidence)
+    assert gaps["kind"].to_list() == [kind, kind]
+    assert ("https://" if kind == "venue_maintenance" else "the cause is unknown") in gaps["reason"][0]
 
 
 def test_a_file_in_the_home_folder_replaces_the_shipped_one(

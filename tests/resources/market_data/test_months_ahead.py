@@ -120,10 +120,12 @@ def test_each_day_has_its_own_rows(shelf: Shelf) -> None:
 def test_a_day_waits_for_files_that_are_on_their_way(shelf: Shelf) -> None:
     parsed, arrivals, gate = Watched(ROOM), Arrivals(), threading.Event()
     month = months()[0]
-    arrivals.begin([Batch([(Series.SPOT, day) for day in month.days], lambda: gate.wait(30) and None)])
+    arrivals.begin(
+        [Batch(month.files[:1], lambda: None), Batch(month.files[1:], lambda: gate.wait(30) and None)]
+    )
     ahead = MonthsAhead(shelf, arrivals, parsed)
     ahead.begin([month])
-    assert parsed.prepared == []
+    assert parsed.wait_for(1) == {month.files[0].name}, "what has come is parsed while the rest comes"
     gate.set()
     ahead.reach(Series.SPOT, month.days[0])
     assert set(parsed.prepared) == names(MONTHS[0])

@@ -117,6 +117,7 @@ def certificate(rows: pl.DataFrame, expected: int | None, gaps: pl.DataFrame) ->
         ),
         gaps=gaps,
         repairs=pl.DataFrame(schema=KLINE_REPAIRS.schema),
+        revisions=pl.DataFrame(schema={"symbol": pl.String, "time": pl.Datetime("ms", "UTC")}),
         files=pl.DataFrame(
             [("BTCUSDT", "a.zip", "0" * 64, 10, "archive")], schema=KLINE_SOURCES.schema, orient="row"
         ),

@@ -106,7 +106,7 @@ def test_each_kind_is_told_by_its_evidence():
     assert reasons["AAA", "no_trades"] == "asked binance: no bar there either"
     assert reasons["AAA", "venue_maintenance"] == "upgrade"
     assert reasons["DDD", "no_trades"] == "the bars around it are empty"
-    assert reasons["CCC", "venue_outage"] == "none of 4 symbols has it"
+    assert reasons["CCC", "venue_outage"] == "none of 4 symbols has it; the cause is unknown"
 
 
 def test_a_minute_without_trades_is_data():

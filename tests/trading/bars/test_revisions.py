@@ -46,7 +46,7 @@ def test_an_unchanged_value_keeps_its_time_and_takes_the_new_source():
         partition_sha256="x",
     )
     assert merged.replaced.is_empty()
-    assert merged.klines.equals(rows({("A", 0): 1.0}, "archive"))
+    assert merged.rows.equals(rows({("A", 0): 1.0}, "archive"))
 
 
 def test_a_correction_is_known_from_its_fetch_and_what_it_replaced_stays_readable():
@@ -62,10 +62,10 @@ def test_a_correction_is_known_from_its_fetch_and_what_it_replaced_stays_readabl
     assert merged.replaced.select("open", "partition_sha256", "replaced_by").rows() == [
         (1.0, "old", "archive")
     ]
-    before = as_known(merged.klines, merged.replaced, fetched - 1)
+    before = as_known(merged.rows, merged.replaced, fetched - 1)
     assert before["open"].to_list() == [1.0, 2.0]
-    assert as_known(merged.klines, merged.replaced, fetched)["open"].to_list() == [1.5, 2.0]
-    assert as_known(merged.klines, merged.replaced, START + MINUTE_MS)["open"].to_list() == [1.0]
+    assert as_known(merged.rows, merged.replaced, fetched)["open"].to_list() == [1.5, 2.0]
+    assert as_known(merged.rows, merged.replaced, START + MINUTE_MS)["open"].to_list() == [1.0]
 
 
 def test_a_minute_that_comes_late_is_known_late_and_one_that_had_not_closed_is_not():
@@ -75,7 +75,7 @@ def test_a_minute_that_comes_late_is_known_late_and_one_that_had_not_closed_is_n
         stored, fresh, stored_before_ms=START + 2 * MINUTE_MS, fetched_at_ms=END, partition_sha256="x"
     )
     assert merged.late == 1
-    assert (merged.klines["known_at"].dt.epoch("ms") - START).to_list() == [
+    assert (merged.rows["known_at"].dt.epoch("ms") - START).to_list() == [
         MINUTE_MS,
         END - START,
         3 * MINUTE_MS,
@@ -87,7 +87,7 @@ def test_a_row_that_the_source_lost_stays():
     merged = merge(
         stored, rows({("A", 0): 1.0}), stored_before_ms=END, fetched_at_ms=END, partition_sha256="x"
     )
-    assert merged.klines.equals(stored)
+    assert merged.rows.equals(stored)
 
 
 worlds = st.lists(
@@ -116,7 +116,7 @@ def test_every_moment_reads_as_a_diary_of_the_fetches_would(fetches):
                 fetched_at_ms=moment,
                 partition_sha256=str(number),
             )
-            klines, revisions = merged.klines, remembered(revisions, merged.replaced)
+            klines, revisions = merged.rows, remembered(revisions, merged.replaced)
         diary |= fetched
         pages.append((moment, dict(diary)))
     for moment, page in pages:
@@ -129,7 +129,7 @@ def test_every_moment_reads_as_a_diary_of_the_fetches_would(fetches):
 def test_fetching_the_same_again_changes_nothing(fetches):
     klines = rows(fetches[0])
     again = merge(klines, klines, stored_before_ms=END, fetched_at_ms=END * 2, partition_sha256="x")
-    assert again.klines.equals(klines)
+    assert again.rows.equals(klines)
     assert again.replaced.is_empty()
     assert again.late == 0
 

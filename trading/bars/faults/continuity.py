@@ -53,6 +53,8 @@ def breaks(arranged: pl.DataFrame) -> list[Finding]:
     away = pl.col("_move").abs()
     own_range = pl.max_horizontal(pl.col("_range"), pl.col("_range").shift()).fill_null(0.0)
     judged = _measured(arranged, away, (away > _OF_OWN_RANGE * own_range) & pl.col("_own"), _ODD_RANGES)
+    if judged is None:
+        return []
     ranges = away / pl.col("_usual")
     back = (pl.max_horizontal(*(_taken_back(other) for other in _OTHER_MOVES)) / pl.col("_usual")).fill_null(
         0.0
@@ -91,6 +93,8 @@ def wide_bars(arranged: pl.DataFrame) -> list[Finding]:
     neighbours = pl.max_horizontal(width.shift(), width.shift(-1))
     lone = (width > _WIDE_OF_NEIGHBOURS * neighbours) & pl.col("_own")
     judged = _measured(arranged, width, lone, _WIDE_RANGES)
+    if judged is None:
+        return []
     ranges = width / pl.col("_usual")
     judged = judged.with_columns(ranges.alias("_ranges")).filter(
         ranges > _WIDE_RANGES,
@@ -107,23 +111,25 @@ def wide_bars(arranged: pl.DataFrame) -> list[Finding]:
     )
 
 
-def _measured(arranged: pl.DataFrame, size: pl.Expr, candidate: pl.Expr, least_ranges: float) -> pl.DataFrame:
+def _measured(
+    arranged: pl.DataFrame, size: pl.Expr, candidate: pl.Expr, least_ranges: float
+) -> pl.DataFrame | None:
     """Candidates larger than so many usual ranges, with what is usual at each and what is beside it.
 
-    What is usual is measured only for symbols that have a candidate: nearly always none.
+    What is usual is measured only for symbols that have a candidate: nearly always none, and None then.
     """
     odd = arranged.select("_run", size.alias("_size"), candidate.alias("_candidate")).filter(
         pl.col("_candidate") & (pl.col("_size") > least_ranges * _LEAST_RANGE)
     )
+    if odd.is_empty():
+        return None
     seen = pl.when(pl.col("_range") > 0).then(pl.col("_range"))
-    medians = (
-        arranged.select("_run", seen).filter(_of(odd)).group_by("_run").agg(pl.col("_range").median())
-        if odd.height
-        else arranged.clear().select("_run", "_range")
-    )
+    medians = arranged.select("_run", seen).filter(_of(odd)).group_by("_run").agg(pl.col("_range").median())
     odd = odd.join(medians, on="_run", how="left").filter(
         (pl.col("_size") > least_ranges * pl.col("_range")) | pl.col("_range").is_null()
     )
+    if odd.is_empty():
+        return None
     sure = seen.count().over("_run") >= _SURE_BARS
     within = pl.col("_run") == pl.col("_run").shift(-1)
     body = pl.when((pl.col("open") > 0) & (pl.col("close") > 0)).then(

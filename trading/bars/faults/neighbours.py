@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 
 
@@ -37,7 +38,9 @@ def arrange(bars: pl.DataFrame, interval_ms: int, previous: pl.DataFrame | None 
         before = previous.filter(pl.col("open_time") < bars["open_time"].min()).select(
             [name for name in previous.columns if name in bars.columns]
         )
-        frame = pl.concat([before.with_columns(pl.lit(False).alias("_own")), frame], how="diagonal_relaxed")
+        frame = pl.concat(
+            [before.with_columns(pl.lit(False).alias("_own")), frame], how="diagonal_relaxed", rechunk=True
+        )
     symbols = pl.Enum(frame["symbol"].unique().sort())
     frame = frame.with_columns(
         pl.col("open_time").dt.epoch("ms").alias("_ms"),
@@ -46,7 +49,7 @@ def arrange(bars: pl.DataFrame, interval_ms: int, previous: pl.DataFrame | None 
     # One number to sort by: times since the epoch in milliseconds stay below 2**42 until 2109.
     key = frame.select((pl.col("_run").cast(pl.Int64) * 2**42 + pl.col("_ms")).alias("_key")).to_series()
     if not key.is_sorted():
-        frame = frame.with_columns(key).sort("_key", maintain_order=True).drop("_key")
+        frame = frame[np.argsort(key.to_numpy(), kind="stable")]
     same = pl.col("_run") == pl.col("_run").shift()
     before_close = pl.col("close").shift()
     traded = (pl.col("open") > 0) & (before_close > 0)
