@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 import dagster as dg
 
-from pipelines.asset_nodes import downstream, nodes_of, roots_of, stored_days
+from pipelines.asset_nodes import Node, downstream, nodes_of, roots_of, stored_days
 from pipelines.touched_assets import TouchedAsset, walk
 from pipelines.touched_results import (
     MODEL,
+    SEARCH,
     TouchedDecisions,
     TouchedModel,
     TouchedStrategies,
@@ -20,8 +21,12 @@ from pipelines.touched_results import (
     strategies,
 )
 from trading.errors import BadData
+from warehouse.datasets.futures_certificates import CERTIFIED_SERIES
 from warehouse.lake.lake import Lake
 from warehouse.ledger.backend import Ledger
+
+_SERIES = frozenset(dataset.name for dataset in CERTIFIED_SERIES)
+_FUTURES = "--futures "
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +81,7 @@ def impact(
         raise BadData(f"{name}: {day} is not stored; {_nearest_days(known, day)}")
     touched = walk(nodes, roots, stored, instance, day)
     last = max(item.last_day for item in touched.values() if item.last_day is not None)
-    learnt = (
-        [touched[key].last_day for key in nodes[MODEL].parents if key in touched] if MODEL in nodes else []
-    )
-    learnt_to = max((other for other in learnt if other is not None), default=None)
+    learnt_to, searched_to = _read_to(MODEL, nodes, touched), _read_to(SEARCH, nodes, touched)
     return Impact(
         dataset=name,
         day=day,
@@ -87,10 +89,19 @@ def impact(
         last_day=last,
         assets=tuple(touched.values()),
         models=tuple(models(instance, day, learnt_to)) if learnt_to is not None else (),
-        strategies=tuple(strategies(lake, day)),
+        strategies=tuple(strategies(lake, day, searched_to)) if searched_to is not None else (),
         decisions=tuple(decisions(ledger, day, last)),
-        command=f"tidemill backfill --from {day} --to {last}",
+        command=f"tidemill backfill {_FUTURES if name in _SERIES else ''}--from {day} --to {last}",
     )
+
+
+def _read_to(
+    key: dg.AssetKey, nodes: Mapping[dg.AssetKey, Node], touched: Mapping[dg.AssetKey, TouchedAsset]
+) -> date | None:
+    """Last touched day among what an asset reads; None where it reads nothing that is touched."""
+    parents = nodes[key].parents if key in nodes else ()
+    days = [touched[parent].last_day for parent in parents if parent in touched]
+    return max((other for other in days if other is not None), default=None)
 
 
 def _nearest_days(known: Sequence[date], day: date) -> str:

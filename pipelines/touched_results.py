@@ -9,6 +9,8 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 import polars as pl
 
+from resources.factory.evaluation import WARMUP_BARS
+from trading.factory.genes.genome import Timeframe
 from trading.model.days import end_ms, start_ms
 from trading.model.interval import DAY_MS
 from warehouse.datasets.research import STRATEGIES
@@ -17,6 +19,8 @@ from warehouse.ledger.backend import Ledger
 
 #: The asset whose runs register models.
 MODEL = dg.AssetKey("confidence_model")
+#: The asset that back-tests strategies.
+SEARCH = dg.AssetKey(STRATEGIES.name)
 #: Newest trainings that are looked at.
 MODELS = 1000
 
@@ -33,7 +37,7 @@ class TouchedModel:
 
 @dataclass(frozen=True, slots=True)
 class TouchedStrategies:
-    """A day whose strategies were back-tested over a touched day."""
+    """A day, and how many of its strategies were back-tested on a touched day, warm-up included."""
 
     day: date
     strategies: int
@@ -67,15 +71,24 @@ def models(instance: dg.DagsterInstance, day: date, last: date) -> Iterator[Touc
             yield TouchedModel(str(metadata["version"].value), promoted, opened, closed)
 
 
-def strategies(lake: Lake, day: date) -> Iterator[TouchedStrategies]:
-    """Stored days of strategies whose back-test includes the day."""
+def strategies(lake: Lake, day: date, last: date) -> Iterator[TouchedStrategies]:
+    """Stored days of strategies whose back-test read a day from ``day`` to ``last``.
+
+    A back-test reads more than the window that it trades in: the columns of its rules settle on the bars
+    before, the longer the slower it decides. A genome that does not say how fast it decides counts as the
+    slowest.
+    """
     days = [other for other in lake.days(STRATEGIES) if other >= day]
     if not days:
         return
-    start, end = (datetime.fromtimestamp(bound(day) / 1000, UTC) for bound in (start_ms, end_ms))
+    reach = {item.value: timedelta(minutes=WARMUP_BARS * item.minutes) for item in Timeframe}
+    decides = pl.col("genome").str.extract(r'"timeframe":"(\w+)"')
+    settled_on = decides.replace_strict(reach, default=max(reach.values()), return_dtype=pl.Duration("ms"))
+    names = ["status", "genome", "window_start", "window_end"]
     rows = (
-        lake.scan(STRATEGIES, days[0], days[-1], columns=["status", "window_start", "window_end"])
-        .filter((pl.col("window_start") < end) & (pl.col("window_end") > start))
+        lake.scan(STRATEGIES, days[0], days[-1], columns=names)
+        .filter((pl.col("window_start") - settled_on).dt.date() <= last)
+        .filter(pl.col("window_end") > datetime.fromtimestamp(start_ms(day) / 1000, UTC))
         .group_by(day=(pl.col("window_end") - timedelta(milliseconds=1)).dt.date())
         .agg(strategies=pl.len(), on_paper=(pl.col("status") == "paper").sum())
         .sort("day")

@@ -31,7 +31,7 @@ DESK = ROOT / "tests" / "turnstile_desk.py"
 
 #: The day that is open in the market of the tests; its history begins `HISTORY` days earlier.
 OPEN_DAY = date(2025, 3, 10)
-HISTORY = 4
+HISTORY = 5
 LAST_DAY = OPEN_DAY - timedelta(days=1)
 FIRST_DAY = OPEN_DAY - timedelta(days=HISTORY)
 
@@ -123,6 +123,7 @@ def configuration(market_data: Mapping[str, Any], **changes: Any) -> dict[str, A
         "risk": {"max_spread_bps": 1000},
         "factory": {
             "window_days": 7,
+            "gate": {"unseen_fraction": 0.15},
             "evolution": {
                 "candidates": 8,
                 "looks_per_candidate": 12,

@@ -13,9 +13,11 @@ from trading.errors import BadData
 from trading.factory.engine.bars import Bars, bars_from_frame
 from trading.factory.engine.frictions import Frictions
 from trading.factory.engine.joined import joined
+from trading.factory.engine.kept import KeptColumns
 from trading.factory.engine.minutes import COLUMNS, bars_of_minutes
 from trading.factory.engine.result import Population
 from trading.factory.engine.run import backtest
+from trading.factory.gate.settings import GateSettings
 from trading.factory.genes.features import LOOKBACK_BARS
 from trading.factory.genes.genome import Genome, Timeframe
 from trading.factory.genes.rules import SLOPE_BARS
@@ -33,7 +35,7 @@ MAINTENANCE_FRACTION = 0.01
 
 
 class Evaluator:
-    """Back-tests genomes over the window of days that ends with a day; bars are read once.
+    """Back-tests genomes over the window of days that ends with a day; bars and columns are kept.
 
     Each timeframe has its own warm-up, so that a genome's result does not depend on the genomes beside it.
     Trades happen on bars of 15 minutes, whose closes are the desks' ticks; on bars of 5 minutes, made of
@@ -44,15 +46,22 @@ class Evaluator:
     ----------
     frictions
         What trading costs the account.
+    unseen_days
+        What the gate's settings keep from a search.
     window
         First moment that may trade and exclusive end, UTC; right for a lake that starts later once something
         has been back-tested.
     """
 
-    def __init__(self, lake: Lake, day: date, window_days: int, frictions: Frictions) -> None:
+    def __init__(
+        self, lake: Lake, day: date, window_days: int, frictions: Frictions, gate: GateSettings | None = None
+    ) -> None:
         self._lake = lake
         self.frictions = frictions
+        self._gate = gate or GateSettings()
         self._bars: dict[Timeframe, Bars] = {}
+        self._searched: dict[Timeframe, Bars] = {}
+        self._kept = KeptColumns()
         end = datetime.fromtimestamp(end_ms(day) / 1000, UTC)
         self.window = (end - timedelta(days=window_days), end)
 
@@ -66,11 +75,27 @@ class Evaluator:
         """
         return self._run(genomes, self.frictions)
 
+    def seen(self, genomes: Sequence[Genome]) -> Population:
+        """Results over the window less its newest days, which a search must not see.
+
+        Raises
+        ------
+        BadData
+            If there are no genomes, or no bars in the window.
+        """
+        return self._run(genomes, self.frictions, seen_only=True)
+
+    @property
+    def unseen_days(self) -> int:
+        """Newest days of the window that a search does not see; right once something has been back-tested."""
+        start, end = self.window
+        return self._gate.unseen_days((end - start).days)
+
     def at_costs(self, genomes: Sequence[Genome], frictions: Frictions) -> Population:
         """Results under other costs than the account's."""
         return self._run(genomes, frictions)
 
-    def _run(self, genomes: Sequence[Genome], frictions: Frictions) -> Population:
+    def _run(self, genomes: Sequence[Genome], frictions: Frictions, *, seen_only: bool = False) -> Population:
         if not genomes:
             raise BadData("genomes: none given; hand in at least one")
         parts = []
@@ -78,7 +103,11 @@ class Evaluator:
             places = np.array([i for i, one in enumerate(genomes) if one.timeframe is timeframe], np.int64)
             if places.size:
                 chosen = [genomes[place] for place in places]
-                parts.append((places, backtest(chosen, self.bars(timeframe), frictions, watched=True)))
+                # Columns are kept for the search, which asks for the same ones in every round.
+                bars, kept = (
+                    (self._seen(timeframe), self._kept) if seen_only else (self.bars(timeframe), None)
+                )
+                parts.append((places, backtest(chosen, bars, frictions, watched=True, kept=kept)))
         return joined(parts)
 
     def bars(self, timeframe: Timeframe) -> Bars:
@@ -86,6 +115,13 @@ class Evaluator:
         if timeframe not in self._bars:
             self._bars[timeframe] = self._read(timeframe.minutes)
         return self._bars[timeframe]
+
+    def _seen(self, timeframe: Timeframe) -> Bars:
+        if timeframe not in self._searched:
+            bars = self.bars(timeframe)
+            end = self.window[1] - timedelta(days=self.unseen_days)
+            self._searched[timeframe] = bars.before(int(end.timestamp() * 1000))
+        return self._searched[timeframe]
 
     def _read(self, decides_minutes: int) -> Bars:
         minutes = min(TICK_MINUTES, decides_minutes)
@@ -121,4 +157,4 @@ def evaluator(platform: Platform, day: date, settings: FactorySettings) -> Evalu
     frictions = Frictions.of(
         paper.costs, slot_quote=float(paper.initial_cash), maintenance_fraction=MAINTENANCE_FRACTION
     )
-    return Evaluator(platform.lake, day, settings.window_days, frictions)
+    return Evaluator(platform.lake, day, settings.window_days, frictions, settings.gate)

@@ -50,6 +50,7 @@ def live_gate(platform: Platform, now_ms: int) -> dict[str, str]:
     if not genomes:
         return {}
     book, score = TrialBook(platform.lake, platform.ledger), evaluator(platform, day, settings)
+    seen_to = book.seen_to(genome.strategy_id for genome in genomes)
     found = gather(
         genomes,
         backtest=score.at_costs,
@@ -58,24 +59,32 @@ def live_gate(platform: Platform, now_ms: int) -> dict[str, str]:
         trials=book.count(day),
         settings=settings.gate,
         seed=day.toordinal(),
+        unseen_days=None,
         ratings=settings.evolution.ratings,
     )
     answers = {}
     for evidence in found:
-        days_on_paper = (day - on_paper[evidence.strategy_id]).days + 1
-        judgement = judge(_split(evidence, days_on_paper), settings.gate, Stage.LIVE)
+        entered, searched = on_paper[evidence.strategy_id], seen_to.get(evidence.strategy_id)
+        shown = _split(
+            evidence, (day - entered).days + 1, None if searched is None else (day - searched).days
+        )
+        judgement = judge(shown, settings.gate, Stage.LIVE)
         answers[evidence.strategy_id] = GATE_PASSED if judgement.promoted else ", ".join(judgement.failed)
     return answers
 
 
-def _split(evidence: Evidence, days_on_paper: int) -> Evidence:
-    """The evidence with its last days as the record on paper."""
+def _split(evidence: Evidence, days_on_paper: int, days_since_search: int | None) -> Evidence:
+    """The evidence with its last days as the record on paper, and what no search saw of those before."""
     if evidence.returns is None:
         return evidence
-    cut = evidence.returns.size - max(days_on_paper, 0)
+    days = evidence.returns.size
+    paper = min(max(days_on_paper, 0), days)
+    cut = days - paper
+    unseen = None if days_since_search is None else max(min(days_since_search, days) - paper, 0)
     return replace(
         evidence,
         returns=evidence.returns[:cut],
+        unseen_days=unseen,
         paper_returns=evidence.returns[cut:],
         neighbours=None if evidence.neighbours is None else evidence.neighbours[:cut],
     )

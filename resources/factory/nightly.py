@@ -61,6 +61,9 @@ class Night:
 def search_night(platform: Platform, day: date, report: Callable[[Round], None] | None = None) -> Night:
     """Search on history up to a day's end; the same day again finds the same and records nothing twice.
 
+    The search, and the filters that shortlist what it hands on, see the window less its newest days. What a
+    search has climbed on is no evidence: the gate asks the days that none has seen.
+
     Raises
     ------
     BadData
@@ -73,7 +76,8 @@ def search_night(platform: Platform, day: date, report: Callable[[Round], None] 
     generation = _searched(platform, book, score, day, report)
     genomes = [trial.genome for trial in generation.chosen]
     result = score(genomes) if genomes else None
-    places = ranked(genomes, result, settings) if result else []
+    market = platform.settings.venue.trades
+    places = ranked(genomes, score.seen(genomes), settings, market) if genomes else []
     reasons = {genomes[one.place].strategy_id: one.reason for one in places if one.status == REJECTED}
     first_day = score.window[0].date()
     trials = searched(generation, day=day, first_day=first_day, reasons=reasons)
@@ -105,10 +109,12 @@ def _searched(
     report: Callable[[Round], None] | None,
 ) -> Generation:
     settings = platform.settings.factory
+    # Who came on paper later did so for what it earned on days that this search must not know of.
+    seen_to = day - timedelta(days=settings.gate.unseen_days(settings.window_days))
     with platform.ledger.read() as tx:
-        parents = seeds(tx, before_ms=end_ms(day))
+        parents = seeds(tx, before_ms=end_ms(seen_to))
     return evolve(
-        score,
+        score.seen,
         parents,
         settings.evolution,
         day.toordinal(),
@@ -148,6 +154,7 @@ def _judged(
         trials=count,
         settings=settings.gate,
         seed=seed,
+        unseen_days=score.unseen_days,
         ratings=settings.evolution.ratings,
     )
     return tuple(judge(evidence, settings.gate, Stage.PAPER) for evidence in found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 
 import numpy as np
@@ -136,6 +136,21 @@ class TrialBook:
             recorded, able = recorded + known[1], able + known[2]
             np.maximum(best, known[3], out=best)
         return counted(recorded, able, best)
+
+    def seen_to(self, strategy_ids: Iterable[str]) -> dict[str, date]:
+        """Newest day that a trial of each strategy was looked at on, by id; who has no returns on record is absent."""
+        days = self._lake.days(TRIALS)
+        if not days:
+            return {}
+        last = pl.col("first_day") + pl.duration(days=pl.col("returns_steps").bin.size() - 1)
+        rows = (
+            self._lake.scan(TRIALS, days[0], days[-1], columns=["strategy_id", "first_day", "returns_steps"])
+            .filter(pl.col("strategy_id").is_in(list(strategy_ids)), pl.col("returns_steps").is_not_null())
+            .group_by("strategy_id")
+            .agg(last.max())
+            .collect()
+        )
+        return dict(rows.iter_rows())
 
     def clusters(self, last_day: date | None = None, *, seed: int = 0) -> int:
         """How many different things were tried up to a day."""

@@ -303,30 +303,84 @@ def test_models_whose_data_holds_a_touched_day(instance, lake, ledger):
     assert assessed(instance, lake, ledger, "klines", FIRST).models == (), told
 
 
-def test_back_tests_that_include_the_day(instance, ledger, tmp_path):
-    lake = open_lake(str(tmp_path))
-    lake.write(KLINES, FIRST, pl.DataFrame(schema=KLINES.schema))
-    for offset in range(4):
-        day = FIRST + timedelta(days=offset)
-        end = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
-        rows = [
-            {
-                **{column.name: None if column.nullable else "" for column in STRATEGIES.columns},
-                "strategy_id": f"{day}{number}",
-                "status": status,
-                "trades": 1,
-                "liquidations": 0,
-                "trials": 2,
-                "window_start": end - timedelta(days=3),
-                "window_end": end,
-            }
-            for number, status in enumerate(("paper", "rejected"))
-        ]
-        lake.write(STRATEGIES, day, pl.DataFrame(rows, schema=STRATEGIES.schema))
-    found = assessed(instance, lake, ledger, "klines", FIRST)
-    assert [(item.day, item.strategies, item.on_paper) for item in found.strategies] == [
-        (FIRST + timedelta(days=offset), 2, 1) for offset in range(3)
+def backtested(
+    lake: Lake, day: date, timeframe: str, *, window_days: int = 3, status: str = "rejected"
+) -> None:
+    """A day with one strategy, whose genome is named by its timeframe alone."""
+    end = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
+    row = {
+        **{column.name: None if column.nullable else "" for column in STRATEGIES.columns},
+        "strategy_id": f"{day}{timeframe}",
+        "status": status,
+        "genome": json.dumps({"timeframe": timeframe}, separators=(",", ":")) if timeframe else "",
+        "trades": 1,
+        "liquidations": 0,
+        "trials": 2,
+        "window_start": end - timedelta(days=window_days),
+        "window_end": end,
+    }
+    rows = pl.DataFrame([row], schema=STRATEGIES.schema)
+    if lake.info(STRATEGIES, day) is not None:
+        rows = pl.concat([lake.read(STRATEGIES, day), rows])
+    lake.write(STRATEGIES, day, rows)
+
+
+SEARCHED = dg.Definitions(
+    assets=[
+        stub(KLINES, None, 0),
+        stub(BARS, Interval.M15, 0, "klines"),
+        stub(BARS, Interval.H1, 0, "klines"),
+        stub(STRATEGIES, None, 0, "bars_15m"),
     ]
+)
+
+
+@pytest.fixture
+def searched_lake(tmp_path) -> Lake:
+    lake = open_lake(str(tmp_path))
+    for dataset, interval in ((KLINES, None), (BARS, Interval.M15), (BARS, Interval.H1)):
+        lake.write(dataset, FIRST, pl.DataFrame(schema=dataset.schema), interval)
+    return lake
+
+
+def test_back_tests_count_whose_window_or_warm_up_has_the_day(instance, ledger, searched_lake):
+    """1,512 bars settle a genome's columns: 15.75 days of 15 minutes, 63 of an hour, 252 of four hours."""
+    for window_first in (FIRST - timedelta(days=2), FIRST + timedelta(days=15), FIRST + timedelta(days=63)):
+        # An opening at midnight less 15.75 days lies on the sixteenth day before.
+        for shift in (0, 1, 2):
+            for timeframe in ("15m", "1h"):
+                backtested(searched_lake, window_first + timedelta(days=shift + 2), timeframe, status="paper")
+    found = impact("klines", FIRST, defs=SEARCHED, instance=instance, lake=searched_lake, ledger=ledger)
+    told = {item.day - timedelta(days=2): (item.strategies, item.on_paper) for item in found.strategies}
+    both, slower = (2, 2), (1, 1)
+    assert told == {
+        FIRST - timedelta(days=2): both,
+        FIRST - timedelta(days=1): both,
+        FIRST: both,
+        FIRST + timedelta(days=15): both,
+        FIRST + timedelta(days=16): both,
+        FIRST + timedelta(days=17): slower,
+        FIRST + timedelta(days=63): slower,
+    }
+
+
+def test_a_strategy_of_unknown_speed_counts_as_the_slowest(instance, ledger, searched_lake):
+    for days_after in (252, 253):
+        backtested(searched_lake, FIRST + timedelta(days=days_after + 2), "")
+    found = impact("klines", FIRST, defs=SEARCHED, instance=instance, lake=searched_lake, ledger=ledger)
+    assert [item.day for item in found.strategies] == [FIRST + timedelta(days=254)]
+
+
+def test_a_window_that_ended_before_the_day_is_untouched(instance, ledger, searched_lake):
+    backtested(searched_lake, FIRST - timedelta(days=1), "4h")
+    found = impact("klines", FIRST, defs=SEARCHED, instance=instance, lake=searched_lake, ledger=ledger)
+    assert found.strategies == ()
+
+
+def test_what_back_tests_do_not_read_touches_none(instance, ledger, searched_lake):
+    backtested(searched_lake, FIRST, "1h")
+    found = impact("bars_1h", FIRST, defs=SEARCHED, instance=instance, lake=searched_lake, ledger=ledger)
+    assert found.strategies == ()
 
 
 def decision(number: int, close: datetime, outcome: Outcome) -> Decision:

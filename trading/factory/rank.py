@@ -16,6 +16,7 @@ from trading.factory.genes.genome import Genome
 from trading.factory.paper import waits_for
 from trading.factory.settings import FactorySettings
 from trading.indicators.columns import FloatArray
+from trading.model.series import Market
 
 #: What becomes of a candidate. A shortlisted one is judged at the gate, which leaves none of them.
 SHORTLISTED, PAPER, WAITING, REJECTED = "shortlisted", "paper", "waiting", "rejected"
@@ -31,8 +32,15 @@ class Ranked:
     reason: str
 
 
-def ranked(genomes: Sequence[Genome], result: Population, settings: FactorySettings) -> list[Ranked]:
+def ranked(
+    genomes: Sequence[Genome], result: Population, settings: FactorySettings, market: Market = Market.SPOT
+) -> list[Ranked]:
     """Filter and order candidates by Sharpe ratio, and shortlist the best that differ.
+
+    Parameters
+    ----------
+    market
+        Of the account that is to trade them.
 
     Returns
     -------
@@ -57,7 +65,8 @@ def ranked(genomes: Sequence[Genome], result: Population, settings: FactorySetti
     listed: list[int] = []
     found = []
     for rank, place in enumerate(good, start=1):
-        status, reason = _verdict(genomes, returns, place, listed, settings)
+        waits = waits_for(genomes[place], market)
+        status, reason = (WAITING, waits) if waits else _verdict(genomes, returns, place, listed, settings)
         if status == SHORTLISTED:
             listed.append(place)
         found.append(Ranked(place, rank, status, reason))
@@ -142,9 +151,6 @@ def _verdict(
     listed: Sequence[int],
     settings: FactorySettings,
 ) -> tuple[str, str]:
-    waits = waits_for(genomes[place])
-    if waits:
-        return WAITING, waits
     if len(listed) >= settings.shortlist:
         return REJECTED, "quota_full"
     for other in listed:

@@ -18,6 +18,7 @@ from trading.factory.engine.frictions import Frictions
 from trading.factory.engine.joined import joined
 from trading.factory.engine.minutes import COLUMNS, bars_of_minutes
 from trading.factory.engine.run import backtest
+from trading.factory.gate.settings import GateSettings
 from trading.factory.genes.generate import generate
 from trading.factory.genes.genome import Timeframe
 from warehouse.datasets.market import KLINES
@@ -49,6 +50,20 @@ def test_it_is_the_engine_over_the_bars_of_the_lake(lake: Lake, timeframe: Timef
     assert found.total("trades").sum() > 10
     np.testing.assert_allclose(found.equity, expected.equity, rtol=1e-9)
     np.testing.assert_allclose(found.totals, expected.totals, rtol=1e-9, atol=1e-12)
+
+
+def test_the_search_sees_the_window_less_its_newest_days(lake: Lake) -> None:
+    """Whatever the unseen days bring, it changes nothing that the search is told."""
+    score = Evaluator(lake, LAST, 4, FRICTIONS)
+    told, whole = score.seen(GENOMES), score(GENOMES)
+    assert score.unseen_days == 2
+    assert (told.equity.shape[1], whole.equity.shape[1]) == (2, 4)
+    assert told.first_day == whole.first_day
+    earlier = Evaluator(lake, LAST - timedelta(days=2), 2, FRICTIONS)(GENOMES)
+    np.testing.assert_array_equal(told.equity, earlier.equity)
+    np.testing.assert_array_equal(told.totals, earlier.totals)
+    all_but_one = Evaluator(lake, LAST, 4, FRICTIONS, GateSettings(unseen_fraction=0.25)).seen(GENOMES)
+    assert all_but_one.equity.shape[1] == 3
 
 
 def test_a_genome_alone_and_among_others_gets_the_same_result(lake: Lake) -> None:

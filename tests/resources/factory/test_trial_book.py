@@ -272,3 +272,16 @@ def test_a_back_tested_population_becomes_trials(home: Home) -> None:
     idle = population.returns.any(axis=1) == 0
     assert [outcome == "idle" for outcome in rows["outcome"]] == idle.tolist()
     assert home.book.verify().intact
+
+
+def test_the_newest_day_that_a_strategy_was_looked_at_on(home: Home) -> None:
+    assert home.book.seen_to(["a"]) == {}
+    first, second = some_trials(FIRST, 3), some_trials(FIRST + timedelta(days=4), 3)
+    again = replace(first[0], day=second[0].day, returns=second[0].returns)
+    for trials in (first, [again, *second[1:]]):
+        home.book.append(trials, AT_MS)
+    asked = [first[0].strategy_id, first[1].strategy_id, "c" * 32, "f" * 32]
+    assert home.book.seen_to(asked) == {
+        first[0].strategy_id: FIRST + timedelta(days=4),
+        first[1].strategy_id: FIRST,
+    }, "the crashed one saw nothing, the last was never looked at"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -96,6 +96,18 @@ class Bars:
     def length_ms(self) -> int:
         """Length of a bar in milliseconds."""
         return self.minutes * MINUTE_MS
+
+    def before(self, end_ms: int) -> Bars:
+        """The bars that close by a moment, on the same clock.
+
+        Raises
+        ------
+        BadData
+            If none of those after the warm-up does.
+        """
+        count = (end_ms - self.first_open_ms) // self.length_ms
+        cut = {name: getattr(self, name)[:, :count] for name in (*_PRICES, "volume", "funding_rate")}
+        return replace(self, **cut)
 
     @property
     def day_ends(self) -> IntArray:

@@ -147,11 +147,13 @@ def _walk(
     watched: bool,
     numbers: Any,
     maintenance: float,
+    dearest: Any,
 ) -> Any:
     """From the entry bar to the exit decided in bar ``decided``: bar, price and reason of what comes first.
 
-    ``price`` is the entry's fill and ``basis`` what stop and target are measured from; the price returned is
-    before costs. Reason -1 where nothing comes before the decided exit, whose bar and open are returned.
+    ``price`` is the entry's fill and ``basis`` what stop and target are measured from, ``dearest`` of
+    `_dearest`; the price returned is before costs. Reason -1 where nothing comes before the decided exit,
+    whose bar and open are returned.
     """
     # Indexed by row: a view of a row would count its references, at the price of several bars.
     low, high = LOW + short, HIGH + short
@@ -165,8 +167,14 @@ def _walk(
     cushion = sign * price * (1.0 - sign / numbers[5]) - sign * prices[FUNDING_INDEX, entry]
     kept = 1.0 - sign * maintenance
     level, reason, trails = fixed, STOP, numbers[3] < math.inf
-    liquidation = (cushion + sign * prices[FUNDING_INDEX, entry]) / kept
-    due = next_due[entry + 1]
+    # Where even the dearest funding liquidates below the first stop, liquidation cannot come first: its level
+    # is not followed, and looked up only where a price falls as low as that.
+    worst = (cushion + dearest[short]) / kept
+    near = worst >= fixed
+    liquidation, due = -math.inf, prices.shape[1] + 1
+    if near:
+        liquidation = (cushion + sign * prices[FUNDING_INDEX, entry]) / kept
+        due = next_due[entry + 1]
     floor = max(level, liquidation)
     peak = base if trails else math.inf
     t, last, why = entry, min(decided + 1, prices.shape[1]), -1
@@ -183,9 +191,8 @@ def _walk(
         if t > entry and t + BLOCK_BARS == stop and stop <= last:
             best = max(peak, blocks[block_high, block]) if trails else base
             highest = max(level, best * trail) if trails and best >= active else level
-            if blocks[block_high, block] < target and blocks[block_low, block] > max(
-                highest, (cushion + blocks[block_funding, block]) / kept
-            ):
+            deepest = max(highest, (cushion + blocks[block_funding, block]) / kept) if near else highest
+            if blocks[block_high, block] < target and blocks[block_low, block] > deepest:
                 t = stop
                 if trails:
                     peak = best
@@ -197,6 +204,8 @@ def _walk(
         stop = min(stop, last, due)
         while t < stop:
             if prices[low, t] <= floor:
+                if not near and sign * prices[OPEN, t] <= worst:
+                    liquidation = (cushion + sign * prices[FUNDING_INDEX, t]) / kept
                 gap = not watched and t > entry and sign * prices[OPEN, t] <= liquidation
                 if gap or liquidation >= level:
                     return t, prices[OPEN, t] if gap else sign * liquidation, LIQUIDATION
@@ -218,7 +227,9 @@ def _walk(
     leave = next_trading[min((decided if why < 0 else t) + 1, prices.shape[1])]
     if leave == prices.shape[1]:
         return leave, math.nan, -1
-    if sign * prices[OPEN, leave] <= (cushion + sign * prices[FUNDING_INDEX, leave]) / kept:
+    if sign * prices[OPEN, leave] <= worst and (
+        sign * prices[OPEN, leave] <= (cushion + sign * prices[FUNDING_INDEX, leave]) / kept
+    ):
         why = LIQUIDATION
     return leave, prices[OPEN, leave], why
 
@@ -251,6 +262,15 @@ def _mark(
     return day
 
 
+@inlined
+def _dearest(blocks: Any) -> Any:
+    """The funding index at its largest, for longs and (negated) for shorts."""
+    long, short = blocks[BLOCK_FUNDING, 0], blocks[BLOCK_FUNDING + 1, 0]
+    for i in range(1, blocks.shape[1]):
+        long, short = max(long, blocks[BLOCK_FUNDING, i]), max(short, blocks[BLOCK_FUNDING + 1, i])
+    return long, short
+
+
 @compiled
 def _trade_slot(
     tape: Any,
@@ -270,6 +290,7 @@ def _trade_slot(
     fixed, impact = costs[1], costs[2] * math.sqrt(slot_quote)
     prices, blocks, next_trading, next_due, day_ends, day_close = tape
     count = prices.shape[1]
+    dearest = _dearest(blocks)
     cash, day, worth, closed = 1.0, 0, 1.0, 0
     wins, liquidations, bars_held = 0, 0, 0
     gains = losses = traded = slipped = fees = funding = 0.0
@@ -292,7 +313,7 @@ def _trade_slot(
         basis = price * (1.0 + sign * fee) if watched else price
         at, before, reason = _walk(
             prices, blocks, next_trading, next_due, short, entry, decided, price, basis, watched, numbers,
-            maintenance,
+            maintenance, dearest,
         )  # fmt: skip
         if day_ends[day] <= at:
             day = _mark(day_ends, day_close, prices, equity, day, entry, cash, 0.0)

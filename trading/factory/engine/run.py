@@ -11,6 +11,7 @@ import numpy as np
 from trading.errors import BadData
 from trading.factory.engine.bars import Bars
 from trading.factory.engine.frictions import Frictions
+from trading.factory.engine.kept import KeptColumns
 from trading.factory.engine.result import Population, first_day
 from trading.factory.engine.task import Task, batches, symbol_blocks
 from trading.factory.engine.totals import TOTALS, TRADE_COLUMNS
@@ -30,6 +31,7 @@ def backtest(
     watched: bool = False,
     workers: int | None = None,
     memory_values: int = _MEMORY_VALUES,
+    kept: KeptColumns | None = None,
 ) -> Population:
     """Back-test every genome over every symbol; the rules are in docs/concepts/backtest-engine.md.
 
@@ -47,6 +49,9 @@ def backtest(
         Threads; one per processor when None. Results do not depend on it.
     memory_values
         Bound of what a thread holds, in numbers of 8 bytes; a large population is cut to fit.
+    kept
+        Columns of earlier back-tests over the same bars, and room for more: who tests population after
+        population computes each but once.
 
     Raises
     ------
@@ -58,7 +63,7 @@ def backtest(
     threads = workers or os.cpu_count() or 1
     work = list(batches(genomes, bars, memory_values))
     costs = frictions.table(len(bars.symbols), bars.minutes)
-    task = Task(work, bars, costs, frictions.slot_quote, len(genomes), record_trades, watched)
+    task = Task(work, bars, costs, frictions.slot_quote, len(genomes), record_trades, watched, kept)
     totals = np.empty((len(genomes), len(bars.symbols), len(TOTALS)))
     equity = np.zeros((len(genomes), bars.day_ends.size))
     found: dict[tuple[int, int], FloatArray] = {}

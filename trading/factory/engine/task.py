@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from trading.factory.engine.bars import Bars, IntArray
 from trading.factory.engine.columns import Decisions, decision_ratio
+from trading.factory.engine.kept import KeptColumns
 from trading.factory.engine.program import Program, compile_genomes
 from trading.factory.engine.tape import Tape, tape
 from trading.factory.engine.totals import TOTALS, TRADE_COLUMNS, TRADES
 from trading.factory.genes.genome import Genome, Timeframe
-from trading.factory.genes.rules import Column, leaves
+from trading.factory.genes.rules import SLOPE_BARS, Column, leaves
 from trading.indicators.columns import FloatArray
 
 #: Decision bars over which a task spreads, so that short histories do not drown in calls.
@@ -96,6 +97,7 @@ class Task:
     genomes: int
     record_trades: bool
     watched: bool = False
+    kept: KeptColumns | None = None
 
     def run(self, rows: slice) -> Part:
         """Back-test all genomes over the symbols of ``rows``."""
@@ -107,8 +109,21 @@ class Task:
         )
         for batch in self.work:
             decisions = Decisions(self.bars, rows, batch.minutes)
-            self.trade(batch, rows, decisions.column, decisions.count, tapes, part)
+            self.trade(batch, rows, self._columns(batch, rows, decisions), decisions.count, tapes, part)
         return part
+
+    def _columns(self, batch: Batch, rows: slice, decisions: Decisions) -> Callable[[Column], FloatArray]:
+        """What gives a column of the symbols of ``rows``."""
+        kept = self.kept
+        if kept is None:
+            return decisions.column
+        # The first bar that decides, less the bars that the longest slope looks back.
+        first = max(self.bars.warmup_bars - 1, 0) // batch.ratio
+        unread = max(first - int(SLOPE_BARS.high), 0)
+        symbols = len(self.bars.symbols)
+        return lambda column: kept.column(
+            batch.minutes, column, rows, symbols, unread, lambda: decisions.column(column)
+        )
 
     def trade(
         self,

@@ -20,6 +20,8 @@ class Evidence:
         Hash of the genome.
     returns
         Daily net returns of its back-test, shape (days,), oldest first.
+    unseen_days
+        The newest of them that no search saw before the candidate was handed on.
     trades
         Closed trades of the back-test.
     trials
@@ -38,6 +40,7 @@ class Evidence:
 
     strategy_id: str
     returns: Floats | None = None
+    unseen_days: int | None = None
     trades: int | None = None
     trials: TrialCount | None = None
     pbo: float | None = None
@@ -52,3 +55,11 @@ class Evidence:
         if self.returns is None:
             return np.array([np.nan])
         return self.returns if self.paper_returns is None else np.append(self.returns, self.paper_returns)
+
+    @property
+    def unseen(self) -> Floats | None:
+        """The days of the record that no search saw, paper among them; None where there are none, or none known."""
+        if self.returns is None or self.unseen_days is None or not 0 <= self.unseen_days <= self.returns.size:
+            return None
+        days = self.record[self.returns.size - self.unseen_days :]
+        return days if days.size else None

@@ -33,6 +33,7 @@ def gather(
     trials: TrialCount,
     settings: GateSettings,
     seed: int,
+    unseen_days: int | None,
     paper: Mapping[str, Floats] | None = None,
     ratings: bool = True,
 ) -> list[Evidence]:
@@ -48,6 +49,8 @@ def gather(
         What the ledger amounts to once that search is in it.
     seed
         Fixes the neighbours and the splits.
+    unseen_days
+        Newest days of the back-test that the search did not see; None where nobody knows.
     paper
         Daily returns on paper by strategy id, where there are any.
     ratings
@@ -67,6 +70,7 @@ def gather(
             Evidence(
                 strategy_id=genome.strategy_id,
                 returns=returns[place],
+                unseen_days=unseen_days,
                 trades=int(trades[place]),
                 trials=trials,
                 pbo=pbo,
@@ -94,9 +98,13 @@ def stress(frictions: Frictions, factor: float) -> Frictions:
 def selection_pbo(population: Floats, settings: GateSettings, *, seed: int) -> float | None:
     """Probability of backtest overfitting of a search, returns of shape (genomes, days).
 
-    None where it cannot be known: too few days for the blocks, or fewer than two genomes that traded.
+    The oldest days that do not fill a block are left out, as cross-validation does; a genome that only traded
+    on those did nothing that can be compared. None where it cannot be known: too few days for the blocks, or
+    fewer than two genomes that traded.
     """
-    traded = population[np.ptp(population, axis=1) > 0]
+    days = population.shape[1] // settings.pbo_partitions * settings.pbo_partitions
+    recent = population[:, population.shape[1] - days :]
+    traded = recent[np.ptp(recent, axis=1) > 0] if days else recent[:0]
     if traded.shape[0] < 2:
         return None
     try:

@@ -72,8 +72,8 @@ class Judgement:
 QUESTIONS = {
     "days": "Is the record long enough to be judged?",
     "trades": "Were there enough trades?",
-    "psr": "Is the Sharpe ratio above 0, had only this strategy been tried?",
-    "dsr": "Is it above 0 after all trials of the ledger?",
+    "psr": "Is the Sharpe ratio of unseen days above 0, had only this strategy been tried?",
+    "dsr": "Is it above 0 on those days after all trials of the ledger?",
     "pbo": "Does choosing by back-test work in the search that it came from?",
     "walk_forward_sharpe": "Does going on with the best so far earn, on days that it was not chosen on?",
     "plateau_fraction": "Do its neighbours keep most of the Sharpe ratio?",
@@ -143,23 +143,28 @@ def deflated(record: Floats, equivalent_trials: float) -> float:
 
 
 def _luck(evidence: Evidence, settings: GateSettings) -> list[Check]:
-    sample = moments(evidence.record)
+    unseen, trials = evidence.unseen, evidence.trials
     psr = dsr = math.nan
-    trials = evidence.trials
-    if sample.deviation > 0:
-        psr = probabilistic_sharpe(
-            sample.sharpe, periods=sample.periods, skewness=sample.skewness, kurtosis=sample.kurtosis
-        )
-        if trials is not None and trials.able >= 1:
-            dsr = deflated(evidence.record, counted_trials(trials, settings))
-    note = ""
+    note = "no day is known that no search saw"
+    if unseen is not None:
+        note = f"on {unseen.size} days that no search saw"
+        sample = moments(unseen)
+        if sample.deviation > 0:
+            psr = probabilistic_sharpe(
+                sample.sharpe, periods=sample.periods, skewness=sample.skewness, kurtosis=sample.kurtosis
+            )
+            if trials is not None and trials.able >= 1:
+                dsr = deflated(unseen, counted_trials(trials, settings))
+    luck = note
     if trials is not None:
-        note = f"after {trials.recorded} trials, like {counted_trials(trials, settings):.0f} independent ones"
+        independent = counted_trials(trials, settings)
+        luck = f"{note}, after {trials.recorded} trials, like {independent:.0f} independent ones"
+    days = None if evidence.returns is None else evidence.record.size
     return [
-        at_least("days", None if evidence.returns is None else sample.periods, settings.minimum_days),
+        at_least("days", days, settings.minimum_days),
         at_least("trades", evidence.trades, settings.minimum_trades),
-        at_least("psr", psr, settings.minimum_psr),
-        at_least("dsr", dsr, settings.minimum_dsr, note),
+        at_least("psr", psr, settings.minimum_psr, note),
+        at_least("dsr", dsr, settings.minimum_dsr, luck),
         at_most("pbo", evidence.pbo, settings.maximum_pbo),
     ]
 

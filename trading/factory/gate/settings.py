@@ -18,8 +18,13 @@ class GateSettings:
         Daily returns behind every figure. Below about 60 the skewness and kurtosis in PSR are guesses.
     minimum_trades
         Closed trades of the back-test. Thirty is where one lucky trade no longer makes the mean.
+    unseen_fraction
+        Share of a back-test's window, its newest days, that no search sees before it hands a candidate on. A
+        search that breeds from what it found climbs on luck as on an edge, as high as one lets it, and the
+        number of its trials does not say how high: only other days do.
     minimum_psr
-        Confidence that the true Sharpe ratio is above 0, had this been the only strategy tried.
+        Confidence that the true Sharpe ratio is above 0 on the unseen days, had this been the only strategy
+        tried.
     minimum_dsr
         The same after the haircut for every trial of the ledger. Correlated trials make the best of noise
         spread widely, and a search is looked at every day: by this alone, one month without an edge in
@@ -60,6 +65,7 @@ class GateSettings:
 
     minimum_days: Annotated[int, Ge(30)] = 60
     minimum_trades: Annotated[int, Ge(1)] = 30
+    unseen_fraction: Annotated[float, Gt(0), Lt(1)] = 0.5
     minimum_psr: Annotated[float, Gt(0.5), Lt(1)] = 0.95
     minimum_dsr: Annotated[float, Gt(0), Lt(1)] = 0.95
     minimum_equivalent_trials: Annotated[float, Ge(1)] = 3_000.0
@@ -76,3 +82,7 @@ class GateSettings:
     minimum_capacity_quote: Annotated[float, Gt(0)] = 10_000.0
     minimum_paper_days: Annotated[int, Ge(1)] = 7
     minimum_paper_agreement: Annotated[float, Gt(0), Lt(1)] = 0.05
+
+    def unseen_days(self, days: int) -> int:
+        """Newest days of a window of so many that are kept from the search: at least one, and not all."""
+        return min(max(round(days * self.unseen_fraction), 1), max(days - 1, 0))

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from hashlib import sha256
 from typing import Any
 
 from trading.errors import BadData
 from trading.factory.genes.grid import Grid
 from trading.factory.genes.rules import Column, Rule, columns
-from trading.model.canonical import canonical_json, digest
+from trading.factory.genes.text import plain_json
 
 #: Raised when the meaning of a stored genome changes; a reader refuses what it does not know.
 VERSION = 2
@@ -141,12 +142,12 @@ class Genome:
     @property
     def json(self) -> str:
         """Canonical JSON of the parameters, one line."""
-        return canonical_json(self.parameters)
+        return plain_json(self.parameters)
 
     @property
     def strategy_id(self) -> str:
         """Content hash (32 hex digits): equal genomes are one strategy, on any day."""
-        return digest("strategy", self.parameters)[:32]
+        return sha256(plain_json(["strategy", self.parameters]).encode()).hexdigest()[:32]
 
     def rules(self) -> Iterator[Rule]:
         """Every rule of the genome: long entry, long exit, short entry, short exit, as far as given."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from trading.errors import BadData
-
-_HUGE = 1e15
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +19,15 @@ class Grid:
     low: float
     high: float
     step: float
+    #: Its values in their order, each as a key of itself: an int on a whole grid.
+    _values: tuple[float, ...] = field(init=False, repr=False, compare=False)
+    _members: Mapping[float, float] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        count = round((self.high - self.low) / self.step) + 1
+        values = tuple(self._written(index) for index in range(count))
+        object.__setattr__(self, "_values", values)
+        object.__setattr__(self, "_members", {value: value for value in values})
 
     @property
     def whole(self) -> bool:
@@ -29,16 +37,19 @@ class Grid:
     @property
     def count(self) -> int:
         """How many values there are."""
-        return round((self.high - self.low) / self.step) + 1
+        return len(self._values)
 
     def value(self, index: int) -> float:
         """The value at a grid index: an int on a whole grid."""
-        number = round(self.low + index * self.step, 6) + 0.0  # turns -0.0 into 0.0: one value, one text
-        return int(number) if self.whole else number
+        return self._values[index]
 
     def nearest(self, number: float) -> float:
         """The value nearest to a number, inside the grid."""
-        return self.value(min(max(round((number - self.low) / self.step), 0), self.count - 1))
+        return self._values[min(max(round((number - self.low) / self.step), 0), len(self._values) - 1)]
+
+    def _written(self, index: int) -> float:
+        number = round(self.low + index * self.step, 6) + 0.0  # turns -0.0 into 0.0: one value, one text
+        return int(number) if self.whole else number
 
     def member(self, name: str, number: object) -> float:
         """The number as its grid writes it, so that 30 and 30.0 are one value.
@@ -50,9 +61,9 @@ class Grid:
         """
         if isinstance(number, bool) or not isinstance(number, (int, float)):
             raise BadData(f"genome: {name} is {number!r}; it must be a number")
-        # NaN, infinities and integers beyond any float have no nearest value.
-        if not -_HUGE < number < _HUGE or self.nearest(number) != number:
+        found = self._members.get(number)
+        if found is None:
             raise BadData(
                 f"genome: {name} is {number}; it must lie on the grid {self.low} to {self.high} by {self.step}"
             )
-        return self.nearest(number)
+        return found

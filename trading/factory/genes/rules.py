@@ -14,7 +14,7 @@ from typing import Any
 from trading.errors import BadData
 from trading.factory.genes.features import FEATURES, Feature, Scale
 from trading.factory.genes.grid import Grid
-from trading.model.canonical import canonical_json
+from trading.factory.genes.text import plain_json
 
 #: Levels of "all of" and "any of" above a leaf, and leaves of one rule.
 MAXIMUM_DEPTH = 3
@@ -169,7 +169,7 @@ class _Combination:
         flat: dict[str, Rule] = {}
         for part in self.parts:
             inner = part.parts if type(part) is type(self) else (part,)
-            flat |= {canonical_json(rule.plain()): rule for rule in inner}
+            flat |= {plain_json(rule.plain()): rule for rule in inner}
         if len(flat) < 2:
             raise BadData(
                 f"genome: {_NAMES[type(self)]!r} has {len(flat)} different rules; it needs two or more"

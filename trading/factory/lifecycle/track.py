@@ -96,7 +96,8 @@ def since(first_ms: int, now_ms: int, window_days: int) -> tuple[date, date]:
 def _book(book: _Book, fill: Fill, currency: str) -> tuple[Decimal, Decimal | None]:
     """What the fill realised, and the gain of the trade that it closed."""
     held = book.positions.get(fill.symbol)
-    position, realised = apply_fill(held, fill, desk="", strategy_id="", currency=currency)
+    # Whether a sale may open a short was settled when the fill was booked.
+    position, realised = apply_fill(held, fill, desk="", strategy_id="", currency=currency, shorts=True)
     book.positions[fill.symbol] = position
     book.open_gain[fill.symbol] = book.open_gain.get(fill.symbol, Decimal(0)) + realised
     tied_up = sum((abs(cost_basis(each)) for each in book.positions.values()), Decimal(0))

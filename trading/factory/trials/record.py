@@ -38,7 +38,7 @@ class Trial:
     parents
         Hashes of the genomes that it descends from.
     day
-        UTC day whose close the back-test ended with.
+        UTC day of the search, or by hand the one whose close the back-test ended with.
     outcome, reason
         ``idle`` never traded. The reason is the filter that discarded it, the error that it crashed with,
         or empty.

@@ -20,7 +20,7 @@ def searched(
     Parameters
     ----------
     day
-        Day whose close the back-tests ended with.
+        Day of the search; its back-tests end before the days that it must not see.
     first_day
         Day of the first return.
     reasons

@@ -40,20 +40,29 @@ def no_edge(kind: Kind, *, seed: int, symbols: int, days: int, warmup_days: int 
     inside = scale * noise - scale**2 / 2
     jumps = np.log1p(gaps(kind, rng, shape))
     closes = np.cumsum(inside + jumps, axis=1)
-    opens = closes - inside
-    high = _extreme(rng, opens, closes, scale, up=True)
-    low = _extreme(rng, opens, closes, scale, up=False)
+    return hourly_bars(rng, closes - inside, closes, scale, warmup_days=warmup_days)
+
+
+def hourly_bars(
+    rng: np.random.Generator, opens: Floats, closes: Floats, deviation: Floats, *, warmup_days: int = 0
+) -> Bars:
+    """Bars around log prices at the start and end of each hour, all of shape (symbols, hours).
+
+    Extremes are those of a Brownian bridge between them, whatever drift led from one to the other.
+    """
+    high = _extreme(rng, opens, closes, deviation, up=True)
+    low = _extreme(rng, opens, closes, deviation, up=False)
     start = np.log(100.0)
     return Bars(
-        tuple(f"N{place:03d}USDT" for place in range(symbols)),
+        tuple(f"N{place:03d}USDT" for place in range(opens.shape[0])),
         FIRST_OPEN_MS,
         _MINUTES,
         open=np.exp(start + opens),
         high=np.exp(start + high),
         low=np.exp(start + low),
         close=np.exp(start + closes),
-        volume=rng.lognormal(8, 0.5, shape),
-        funding_rate=np.zeros(shape),
+        volume=rng.lognormal(8, 0.5, opens.shape),
+        funding_rate=np.zeros(opens.shape),
         warmup_bars=warmup_days * 24,
     )
 

@@ -158,6 +158,8 @@ class _World:
         return Evidence(
             strategy_id=self.genomes[place].strategy_id,
             returns=self.returns[place, start:end],
+            # Drawn at random and not bred: no search saw any day.
+            unseen_days=end - start,
             trades=int(self.trades[place]),
             trials=look.trials,
             pbo=selection_pbo(searched, self.settings, seed=self.seed),

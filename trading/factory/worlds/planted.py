@@ -59,6 +59,7 @@ def confidence(world: Planted, settings: GateSettings, rng: np.random.Generator)
     evidence = Evidence(
         strategy_id="planted",
         returns=returns[window],
+        unseen_days=settings.unseen_days(world.window_days),
         trades=settings.minimum_trades,
         trials=world.trials,
         pbo=0.0,
@@ -70,8 +71,9 @@ def confidence(world: Planted, settings: GateSettings, rng: np.random.Generator)
     ]
     surest = sorted(
         (
-            (deflated(look.record, counted_trials(world.trials, settings)), place)
+            (deflated(look.unseen, counted_trials(world.trials, settings)), place)
             for place, look in enumerate(looks)
+            if look.unseen is not None
         ),
         reverse=True,
     )

@@ -34,6 +34,7 @@ def strong(**changes: Any) -> Evidence:
     evidence = Evidence(
         strategy_id="a" * 32,
         returns=returns[:DAYS],
+        unseen_days=45,
         trades=200,
         trials=TrialCount(15_000, 14_000, 4_000.0, 3.6),
         pbo=0.05,
@@ -137,9 +138,8 @@ def test_an_edge_of_the_first_days_only_fails_the_walk_forward() -> None:
     returns = strong().returns.copy()
     returns[18:] -= 0.011
     returns[:18] += 0.05
-    judgement = judge(
-        strong(returns=returns, neighbours=returns[:, None] * np.ones(24)), SETTINGS, Stage.PAPER
-    )
+    never_searched = strong(returns=returns, neighbours=returns[:, None] * np.ones(24), unseen_days=DAYS)
+    judgement = judge(never_searched, SETTINGS, Stage.PAPER)
     assert "walk_forward_sharpe" in judgement.failed
     assert check(judgement, "psr").passed
 
@@ -153,10 +153,45 @@ def test_days_that_follow_each_other_only_warn() -> None:
     assert "autocorrelation" not in judgement.failed
 
 
+def test_what_the_search_climbed_on_is_no_evidence() -> None:
+    """Splendid on the days that the search saw and nothing on the others: luck, however few the trials."""
+    rng = np.random.default_rng(8)
+    seen, unseen = 0.005 * rng.standard_normal((2, 45))
+    returns = np.append(0.02 + seen, unseen - unseen.mean())
+    alone = TrialCount(1, 1, 1.0, 0.0)
+    weak = strong(returns=returns, trials=alone, paper_returns=None)
+    judgement = judge(weak, SETTINGS, Stage.PAPER)
+    assert {"psr", "dsr"} <= set(judgement.failed)
+    assert check(judgement, "dsr").detail.startswith("≥ on 45 days that no search saw")
+    seen = judge(dataclasses.replace(weak, unseen_days=DAYS), SETTINGS, Stage.PAPER)
+    assert check(seen, "dsr").passed, "it is those days that decide"
+
+
+@pytest.mark.parametrize("unseen_days", [-1, DAYS + 1])
+def test_impossible_unseen_days_are_unknown(unseen_days: int) -> None:
+    evidence = strong(unseen_days=unseen_days)
+    assert evidence.unseen is None
+    assert {"psr", "dsr"} <= set(judge(evidence, SETTINGS, Stage.LIVE).failed)
+
+
+def test_paper_alone_is_unseen_where_the_search_saw_the_whole_window() -> None:
+    evidence = strong(unseen_days=0)
+    np.testing.assert_array_equal(evidence.unseen, strong().paper_returns)
+    assert dataclasses.replace(evidence, paper_returns=None).unseen is None
+
+
+@pytest.mark.parametrize(("days", "kept"), [(90, 45), (7, 4), (2, 1), (1, 0), (0, 0)])
+def test_some_days_are_kept_from_the_search_and_never_all(days: int, kept: int) -> None:
+    assert SETTINGS.unseen_days(days) == kept
+    assert dataclasses.replace(SETTINGS, unseen_fraction=0.999).unseen_days(days) == max(days - 1, 0)
+    assert dataclasses.replace(SETTINGS, unseen_fraction=0.001).unseen_days(days) == min(1, max(days - 1, 0))
+
+
 def test_the_deflated_ratio_is_the_probability_against_the_best_of_luck() -> None:
-    record = strong().record
+    record = strong().unseen
+    assert record is not None
     sample = moments(record)
-    assert record.size == DAYS + 10
+    assert record.size == 45 + 10
     bar = expected_maximum_sharpe(4_000.0, 1 / (sample.periods - 1))
     expected = probabilistic_sharpe(
         sample.sharpe, bar, periods=sample.periods, skewness=sample.skewness, kurtosis=sample.kurtosis
@@ -164,16 +199,18 @@ def test_the_deflated_ratio_is_the_probability_against_the_best_of_luck() -> Non
     assert deflated(record, 4_000.0) == expected
     judgement = judge(strong(), SETTINGS, Stage.LIVE)
     assert check(judgement, "dsr").value == expected
-    assert check(judgement, "dsr").detail == "≥ after 15000 trials, like 4000 independent ones"
+    assert check(judgement, "dsr").detail == (
+        "≥ on 55 days that no search saw, after 15000 trials, like 4000 independent ones"
+    )
 
 
 def test_the_first_days_of_a_ledger_are_judged_by_the_month_that_is_planned() -> None:
     first_day = TrialCount(500, 480, 170.0, 2.7)
     judgement = judge(strong(trials=first_day), SETTINGS, Stage.LIVE)
-    assert check(judgement, "dsr").value == deflated(strong().record, SETTINGS.minimum_equivalent_trials)
+    assert check(judgement, "dsr").value == deflated(strong().unseen, SETTINGS.minimum_equivalent_trials)
     alone = dataclasses.replace(SETTINGS, minimum_equivalent_trials=1.0)
     judgement = judge(strong(trials=first_day), alone, Stage.LIVE)
-    assert check(judgement, "dsr").value == deflated(strong().record, 170.0)
+    assert check(judgement, "dsr").value == deflated(strong().unseen, 170.0)
 
 
 @given(st.floats(1, 1e12), st.floats(1, 1e12))

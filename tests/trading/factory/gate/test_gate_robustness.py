@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trading.errors import BadData
@@ -75,6 +75,7 @@ def naive_walk(family: np.ndarray, folds: int, hold: int, embargo: int) -> list[
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(2, 5), st.integers(0, 3), st.integers(0, 2))
+@settings(deadline=None)
 def test_the_walk_forward_agrees_with_one_written_out(seed: int, folds: int, hold: int, embargo: int) -> None:
     family = np.random.default_rng(seed).normal(0, 0.01, (60, 4))
     family[:, 1] = 0.0
@@ -99,6 +100,7 @@ def test_too_few_days_for_the_folds_are_refused() -> None:
 
 
 @given(st.floats(1e-5, 0.1), st.floats(1e-7, 1e-3), st.floats(1, 1e6))
+@settings(deadline=None)
 def test_at_capacity_half_of_the_edge_is_gone(edge: float, per_root: float, money: float) -> None:
     free = np.array([edge - 1e-3, edge + 1e-3])
     size = capacity(free, free - per_root * math.sqrt(money), money)
@@ -132,6 +134,16 @@ def test_the_searchs_pbo_is_that_of_its_strategies_that_traded() -> None:
     assert selection_pbo(with_idle[-5:], SETTINGS, seed=1) is None
 
 
+def test_a_strategy_of_the_oldest_days_alone_leaves_the_searchs_pbo_known() -> None:
+    """Ninety days are sixteen blocks of five and ten days more, which no block has."""
+    returns = np.random.default_rng(6).normal(0, 0.01, (30, 90))
+    expected = selection_pbo(returns, SETTINGS, seed=1)
+    assert expected is not None
+    early = np.zeros((1, 90))
+    early[0, :10] = 0.01
+    assert selection_pbo(np.vstack([returns, early]), SETTINGS, seed=1) == expected
+
+
 def test_evidence_is_what_the_engine_says_of_each_candidate(bars: Bars) -> None:
     genomes, frictions = some_genomes(30), Frictions()
     asked: list[tuple[int, Frictions]] = []
@@ -153,6 +165,7 @@ def test_evidence_is_what_the_engine_says_of_each_candidate(bars: Bars) -> None:
         trials=trials,
         settings=SETTINGS,
         seed=7,
+        unseen_days=12,
         paper=paper,
         ratings=False,
     )
@@ -166,6 +179,7 @@ def test_evidence_is_what_the_engine_says_of_each_candidate(bars: Bars) -> None:
         variants = neighbours(genome, 6, seed=7, ratings=False)
         np.testing.assert_array_equal(evidence.neighbours, backtest(variants, bars, frictions).returns.T)
         assert evidence.trials is trials
+        assert evidence.unseen_days == 12
         assert (evidence.paper_returns is None) == (place != 1)
         assert evidence.capacity_quote is not None
         assert not judge(evidence, SETTINGS, Stage.LIVE).promoted
@@ -178,6 +192,7 @@ def test_evidence_is_what_the_engine_says_of_each_candidate(bars: Bars) -> None:
             trials=trials,
             settings=SETTINGS,
             seed=7,
+            unseen_days=12,
         )
         == []
     )

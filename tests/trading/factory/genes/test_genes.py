@@ -36,7 +36,9 @@ from trading.factory.genes.rules import (
     depth,
     leaves,
 )
+from trading.factory.genes.text import plain_json
 from trading.factory.genes.vary import crossed, mutated
+from trading.model.canonical import canonical_json, digest
 
 SEEDS = st.integers(0, 2**63)
 CLOSE, EMA = Column.of("close"), Column.of("ema", length=50)
@@ -88,6 +90,21 @@ def test_json_round_trip(seed: int) -> None:
     again = parse(one.json)
     assert again == one
     assert (again.json, again.strategy_id, str(again)) == (one.json, one.strategy_id, str(one))
+
+
+@given(SEEDS)
+def test_the_fast_encoding_is_the_canonical_one(seed: int) -> None:
+    one = drawn(seed)
+    assert one.json == canonical_json(one.parameters)
+    assert one.strategy_id == digest("strategy", one.parameters)[:32]
+
+
+def test_the_fast_encoding_refuses_what_is_not_plain() -> None:
+    for value in (math.nan, math.inf):
+        with pytest.raises(ValueError, match="not JSON compliant"):
+            plain_json([value])
+    with pytest.raises(TypeError):
+        plain_json({"at": object()})
 
 
 @given(SEEDS)

@@ -54,6 +54,18 @@ def test_by_hand() -> None:
     assert record.max_drawdown_fraction == pytest.approx(10 / 213)
 
 
+def test_a_short_is_a_trade_like_any_other() -> None:
+    fills = [
+        fill(0.2, Side.SELL, "2", "100", "1"),
+        fill(1.1, Side.BUY, "1", "90", "1"),  # + 8.5, the trade is still open
+        fill(2.1, Side.BUY, "1", "104", "1"),  # − 5.5
+    ]
+    record = track_record(fills, DAY, date(2026, 1, 4))
+    assert (record.trades, record.win_fraction) == (1, 1.0)
+    assert record.total_return_fraction == pytest.approx(3 / 199)
+    assert record.max_drawdown_fraction == pytest.approx(5.5 / 207.5)
+
+
 def test_what_was_bought_before_the_days_counts_when_it_closes_in_them() -> None:
     fills = [fill(-40, Side.BUY, "1", "100"), fill(1.5, Side.SELL, "1", "120")]
     record = track_record(fills, DAY, date(2026, 1, 3))
