@@ -9,6 +9,7 @@ from typing import Any
 from typer import Exit
 from typer.core import TyperGroup
 
+from resources.redaction import redacted
 from trading.errors import TradingError
 
 #: Exit codes; a usage error is Typer's own 2.
@@ -33,7 +34,8 @@ class ErrorBoundary(TyperGroup):
 
 
 def _report(error: TradingError, *, as_json: bool) -> None:
+    message = redacted(str(error))
     if as_json:
-        content = {"error": {"kind": type(error).__name__, "message": str(error)}}
+        content = {"error": {"kind": type(error).__name__, "message": message}}
         print(json.dumps(content, ensure_ascii=False))
-    print(f"error: {error}", file=sys.stderr)
+    print(f"error: {message}", file=sys.stderr)

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from resources.redaction import redacted
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -38,7 +40,7 @@ def console(*, stderr: bool = False) -> Console:
 
 def print_json(value: Any) -> None:
     """Print one JSON document: Decimals as exact text, missing numbers as null, times in ISO 8601."""
-    print(json.dumps(plain(value), ensure_ascii=False, indent=2))
+    print(redacted(json.dumps(plain(value), ensure_ascii=False, indent=2)))
 
 
 def plain(value: Any) -> Any:
@@ -75,7 +77,7 @@ def table(
     for name in columns:
         shown.add_column(name, justify="right" if name in numbers else "left", overflow="fold")
     for row in rows:
-        shown.add_row(*(escape(text(cell)) for cell in row))
+        shown.add_row(*(escape(redacted(text(cell))) for cell in row))
     if title:
         line(title, style="bold")  # not the table's own title, which folds at the table's width
     console().print(shown)
@@ -84,7 +86,7 @@ def table(
 def line(message: str, *, stderr: bool = False, style: str = "") -> None:
     """Print one message; a pipe gets it unwrapped and uncoloured."""
     out = console(stderr=stderr)
-    out.print(message, style=style or None, markup=False, soft_wrap=True)
+    out.print(redacted(message), style=style or None, markup=False, soft_wrap=True)
 
 
 def text(value: object) -> str:

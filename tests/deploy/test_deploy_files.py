@@ -1,16 +1,21 @@
 """The deployment's files agree with the project and with each other."""
 
+import importlib.util
 import re
 import shlex
+import tomllib
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
+from apps.cli.main import app
+from resources.redacted_storage import RedactedEvents, RedactedRuns, RedactedTicks
 from tests.dagster_service import ROOT
 
 DEPLOY = ROOT / "deploy"
 INSTALLED = "/opt/tidemill/"
-EMBEDDED_STORAGE = {"run_storage", "event_log_storage", "schedule_storage"}
+STORAGES = {"run_storage", "event_log_storage", "schedule_storage"}
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +31,21 @@ def on_postgres():
 def test_the_two_instances_differ_in_storage_only(on_postgres):
     embedded = yaml.safe_load((ROOT / "dagster.yaml").read_text())
     differing = {name for name in embedded | on_postgres if embedded.get(name) != on_postgres.get(name)}
-    assert differing == {"storage", *EMBEDDED_STORAGE}
-    assert EMBEDDED_STORAGE.isdisjoint(on_postgres), "storage stands for all three"
+    assert differing == STORAGES
+    assert len({str(on_postgres[name]["config"]) for name in STORAGES}) == 1, "one database holds all three"
+
+
+@pytest.mark.parametrize("path", [ROOT / "dagster.yaml", DEPLOY / "dagster.yaml"])
+def test_every_storage_takes_secrets_out(path):
+    parts = {
+        "run_storage": RedactedRuns,
+        "event_log_storage": RedactedEvents,
+        "schedule_storage": RedactedTicks,
+    }
+    described = yaml.safe_load(path.read_text())
+    for name, part in parts.items():
+        storage = getattr(importlib.import_module(described[name]["module"]), described[name]["class"])
+        assert issubclass(storage, part), name
 
 
 def test_the_settings_are_written_alike():
@@ -76,3 +94,35 @@ def test_no_password_is_written_and_only_the_loopback_is_open(compose):
     published = [port for service in compose["services"].values() for port in service.get("ports", [])]
     assert published
     assert all(port.startswith("127.0.0.1:") for port in published)
+
+
+def test_the_guard_stands_alone(compose):
+    """Its own keys and none of the others', nobody to wait for, and the folder in which the others beat."""
+    guard, others = compose["services"]["guard"], ("webserver", "daemon")
+    assert "depends_on" not in guard
+    assert guard["restart"] == "always"
+    assert {"TIDEMILL_GUARD_KEY", "TIDEMILL_GUARD_SECRET"} <= set(guard["environment"])
+    secrets = {
+        name
+        for other in others
+        for name in compose["services"][other]["environment"]
+        if re.search("KEY|SECRET|PASSWORD|TOKEN", name)
+    }
+    assert secrets.isdisjoint(guard["environment"])
+    for other in others:
+        assert set(guard["volumes"]) <= set(compose["services"][other]["volumes"])
+        assert not any("GUARD" in name for name in compose["services"][other]["environment"])
+    image = {service["image"] for name, service in compose["services"].items() if name != "postgres"}
+    assert image == {"tidemill"}
+
+
+def test_the_guards_commands_are_the_projects(compose):
+    guard = compose["services"]["guard"]
+    interpreter, flag, module = shlex.split(guard["command"])
+    assert (interpreter, flag) == ("python", "-m")
+    assert importlib.util.find_spec(f"{module}.__main__") is not None
+    _, program, *words = guard["healthcheck"]["test"]
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    assert program in scripts
+    asked = CliRunner().invoke(app, [*words, "--help"])
+    assert asked.exit_code == 0, asked.output
