@@ -7,17 +7,15 @@ import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from apps.cli.boundary import FAILED
-from apps.cli.output import MISSING, Json, line, moment, number, print_json, table
+from apps.cli.output import MISSING, Json, line, moment, print_json
 
 if TYPE_CHECKING:
-    from resources.killswitch.rearm import Offer, Outlook
     from trading.model.snapshot import Controls
-    from warehouse.flags.heartbeat import Beat
     from warehouse.ledger.backend import Ledger
 
 app = typer.Typer()
@@ -84,17 +82,18 @@ def resume(
         lifted = rearm.confirm(open_configured_ledger(), _folder(), confirm, reason, who(), _now_ms())
         _print_resumed(lifted, reason, as_json=as_json)
         return
+    from apps.cli.outlook_view import offer_json, print_outlook
     from resources.settings import load_settings
 
     offered = rearm.offer(
         open_configured_ledger(), _folder(), load_settings().guard.heartbeats, who(), _now_ms()
     )
     if as_json:
-        print_json(_offer_json(offered))
+        print_json(offer_json(offered))
     elif not offered.outlook.halted:
         line("Trading is not halted; nothing was changed.")
     else:
-        _print_outlook(offered.outlook)
+        print_outlook(offered.outlook, _now_ms())
         line(f"To allow new positions again, until {moment(offered.expires_at_ms)} UTC, once:")
         line(f"    tidemill resume --confirm {offered.code}", style="bold")
 
@@ -177,51 +176,6 @@ def _print_halt(flag: Reached, control: Reached, *, alive: bool) -> None:
     if flag.halted and not control.halted:
         line("The flag file alone stops new entries. The ledger learns of it once it is back.")
     line("It is honoured at every start. Lift it with: tidemill resume")
-
-
-def _print_outlook(outlook: Outlook) -> None:
-    halted = outlook.flag if outlook.flag.halted else outlook.control
-    line(f"Halted since {moment(halted.changed_at_ms)} UTC: {halted.reason}", style="bold red")
-    rows = [
-        (order.symbol, order.side.value, number(order.quantity), order.state.value, order.client_order_id)
-        for order in outlook.open_orders
-    ]
-    if rows:
-        table("Open orders", ("symbol", "side", "quantity", "state", "order"), rows, right=("quantity",))
-    else:
-        line("Open orders: none")
-    if outlook.unknown:
-        line(f"{len(outlook.unknown)} order(s) of unknown outcome: settle them first.", style="bold red")
-    held = [(item.desk, item.symbol, number(item.quantity)) for item in outlook.positions]
-    if held:
-        table("Positions", ("desk", "symbol", "quantity"), held, right=("quantity",))
-    else:
-        line("Positions: none")
-    for name, beat in outlook.heartbeats.items():
-        line(f"Heartbeat {name}: {_beat_words(beat)}")
-    if outlook.journal_problem:
-        line(f"The guard's journal could not be read: {outlook.journal_problem}", style="bold red")
-
-
-def _beat_words(beat: Beat | None) -> str:
-    if beat is None:
-        return "never seen"
-    return f"{'ended in order' if beat.ended else 'last'} {(_now_ms() - beat.at_ms) / 1000:.0f} s ago"
-
-
-def _offer_json(offered: Offer) -> dict[str, Any]:
-    seen = offered.outlook
-    return {
-        "halted": seen.halted,
-        "reason": seen.flag.reason if seen.flag.halted else seen.control.reason,
-        "code": offered.code or None,
-        "expires_at_ms": offered.expires_at_ms or None,
-        "open_orders": [order.client_order_id for order in seen.open_orders],
-        "unknown_orders": [order.client_order_id for order in seen.unknown],
-        "positions": [{"symbol": item.symbol, "quantity": item.quantity} for item in seen.positions],
-        "heartbeats": seen.heartbeats,
-        "problems": [seen.journal_problem] if seen.journal_problem else [],
-    }
 
 
 def _print_resumed(lifted: Controls, reason: str, *, as_json: bool) -> None:

@@ -6,11 +6,13 @@ import sys
 
 from apps.guard.evidence import say
 from apps.guard.start import guard_configured
+from resources.redaction import redact_this_process
 from trading.errors import TradingError
 
 
 def main() -> int:
     """Guard the configured venue until stopped."""
+    redact_this_process()
     try:
         guard_configured()
     except TradingError as error:

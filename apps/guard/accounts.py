@@ -7,13 +7,18 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from apps.guard.grid import OnGrid
+from apps.guard.rules import Rules
+from apps.guard.spot import SpotHoldings
 from resources.instruments.signed import KEY_VARIABLE, SECRET_VARIABLE
 from resources.market_data.binance.source import BinanceMarketData
 from resources.settings import Settings
 from resources.venues.binance.opening import open_binance
 from resources.venues.binance.settings import addresses
 from resources.venues.binance.signing import PRIVATE_KEY_VARIABLE, Signer, signer_from_environment
+from resources.venues.binance.spot.account import SpotAccount
+from resources.venues.binance.spot.prices import last_prices
 from trading.errors import FixConfiguration
+from trading.guard.spot import SpotPlan
 from trading.model.instrument import Instrument
 from trading.model.series import Market
 
@@ -35,16 +40,11 @@ def guard_account(settings: Settings, environment: Mapping[str, str] | None = No
     Raises
     ------
     FixConfiguration
-        If orders go to the paper venue, or the guard's own key is missing or may withdraw.
+        If the guard's own key is missing or may withdraw.
     RetryLater
         If the venue does not answer.
     """
     venue = settings.venue
-    if venue.kind == "paper":
-        raise FixConfiguration(
-            "venue.kind is paper: its orders live in the ledger and are cancelled there (cancel_on_halt); "
-            "the guard is for a real venue, set venue.kind to binance_spot or binance_usdm"
-        )
     signer = guard_signer(os.environ if environment is None else environment)
     own = replace(
         venue.binance,
@@ -58,13 +58,25 @@ def guard_account(settings: Settings, environment: Mapping[str, str] | None = No
     url = addresses(own_venue).rest_url
     market = Market.SPOT if venue.kind == "binance_spot" else Market.USDM
     public = BinanceMarketData(
-        replace(settings.market_data.binance, base_url=url, futures_base_url=url, weight_file="")
+        replace(
+            settings.market_data.binance,
+            base_url=url,
+            futures_base_url=url,
+            weight_file="",
+            weight_fraction=1.0,
+        )
     )
 
     def instruments() -> dict[str, Instrument]:
         return {item.symbol: item for item in public.instruments(market)}
 
-    return OnGrid(opened.account, instruments)
+    rules = Rules(instruments)
+    rules.prepare()
+    account = opened.account
+    if isinstance(account, SpotAccount) and settings.guard.spot_holdings == "guard":
+        spot = SpotPlan(settings.universe.quote, settings.guard.spot_keep)
+        return OnGrid(SpotHoldings(account, rules, lambda: last_prices(opened.api), spot), rules)
+    return OnGrid(account, rules)
 
 
 def _whole(limit: int) -> int:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from apps.guard.hands import Outcome
+from resources.redaction import redacted
 from trading.guard.policy import Action, Cancel, Kill, Protect, Reduce
 from trading.model.canonical import canonical_json
 from trading.ports import Clock
@@ -45,7 +46,7 @@ class Evidence:
     def problem(self, text: str) -> None:
         """Record a problem, once until it changes; empty text: there is none any more."""
         if text and text != self._last_problem:
-            self.record("problem", "guard", {"message": text})
+            self.record("problem", "guard", {"message": redacted(text)})
         self._last_problem = text
 
     def remembered(self, kill_id: str) -> Kill:
@@ -105,7 +106,7 @@ def results(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
     return [
         {
             **words(item.action),
-            "error": "" if item.error is None else f"{type(item.error).__name__}: {item.error}",
+            "error": "" if item.error is None else redacted(f"{type(item.error).__name__}: {item.error}"),
         }
         for item in outcomes
     ]
@@ -113,5 +114,5 @@ def results(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
 
 def say(text: str) -> None:
     """A line for the service's log."""
-    sys.stderr.write(f"guard: {text}\n")
+    sys.stderr.write(f"guard: {redacted(text)}\n")
     sys.stderr.flush()

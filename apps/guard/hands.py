@@ -40,14 +40,13 @@ class Hands:
         TradingError
             If the orders cannot be read.
         """
-        if not self._reach.derivatives:
-            return Account(tuple(self._reach.open_orders()), (), derivatives=False), None
+        derivatives = self._reach.derivatives
         asked = self._pool.submit(self._reach.positions)
         orders = tuple(self._reach.open_orders())
         try:
-            return Account(orders, tuple(asked.result()), derivatives=True), None
+            return Account(orders, tuple(asked.result()), derivatives=derivatives), None
         except TradingError as error:
-            return Account(orders, None, derivatives=True), error
+            return Account(orders, None, derivatives=derivatives), error
 
     def carry_out(self, actions: Sequence[Action], before_stops: Callable[[], None]) -> list[Outcome]:
         """Do everything, entries first.

@@ -1,16 +1,14 @@
-"""The guard: watch, and while trading is halted bring the venue to where no entry is left."""
+"""The guard: watch, and while trading is halted bring the account to where no entry is left."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Protocol
 
-from apps.guard.countdowns import Countdowns, quietly
+from apps.guard.countdowns import quietly
 from apps.guard.evidence import Evidence
-from apps.guard.hands import Hands
-from apps.guard.response import Response
 from apps.guard.watch import Watch
-from trading.guard.settings import GuardSettings
 from trading.ports import Clock
 from warehouse.flags.heartbeat import Heartbeat
 from warehouse.flags.kill_flag import KillFlag
@@ -19,11 +17,32 @@ _PAUSE_SECONDS = 0.5
 _BEAT_SECONDS = 1.0
 
 
+class Answer(Protocol):
+    """What is done about one halt, round after round."""
+
+    @property
+    def kill_id(self) -> str:
+        """Which halt it answers."""
+        ...
+
+    def round(self) -> float:
+        """Do what is due; returns the seconds until the next round."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what a round began: the halt is over, or the guard ends."""
+        ...
+
+
 class Guard:
     """One account's guard. `tick` is called again and again; all that it must know survives a restart.
 
     Parameters
     ----------
+    answers
+        Makes the answer to a halt.
+    renew
+        Called while nothing is halted; returns what went wrong, None when there is nothing to say.
     heartbeat
         The guard's own.
     monotonic
@@ -32,25 +51,25 @@ class Guard:
 
     def __init__(
         self,
-        hands: Hands,
-        countdowns: Countdowns,
+        answers: Callable[[KillFlag], Answer],
+        renew: Callable[[], str | None],
         *,
         watch: Watch,
         evidence: Evidence,
         heartbeat: Heartbeat,
-        settings: GuardSettings,
+        poll_seconds: float,
         clock: Clock,
         monotonic: Callable[[], float],
     ) -> None:
-        self._hands = hands
-        self._countdowns = countdowns
+        self._answers = answers
+        self._renew = renew
         self._watch = watch
         self._evidence = evidence
         self._heartbeat = heartbeat
-        self._settings = settings
+        self._poll_seconds = poll_seconds
         self._clock = clock
         self._monotonic = monotonic
-        self._response: Response | None = None
+        self._response: Answer | None = None
         self._due = 0.0
         self._beat_due = 0.0
 
@@ -63,7 +82,7 @@ class Guard:
             except Exception as error:
                 self._evidence.problem(f"{type(error).__name__}: {error}")
                 stop.wait(_PAUSE_SECONDS)
-            stop.wait(self._settings.poll_seconds)
+            stop.wait(self._poll_seconds)
 
     def tick(self) -> None:
         """Look once, and do what is due."""
@@ -77,11 +96,16 @@ class Guard:
             self._beat_due = now + _BEAT_SECONDS
             quietly(lambda: self._heartbeat.beat(self._clock.now_ms()))
 
+    def close(self) -> None:
+        """Let go of the answer to the halt."""
+        if self._response is not None:
+            self._response.close()
+            self._response = None
+
     def _answer(self, flag: KillFlag) -> None:
         if self._response is None or self._response.kill_id != flag.kill_id:
-            self._response = Response(
-                flag, self._hands, self._countdowns, self._evidence, self._settings, self._clock
-            )
+            self.close()
+            self._response = self._answers(flag)
             self._due = 0.0
         if self._monotonic() >= self._due:
             pause = self._response.round()
@@ -91,7 +115,7 @@ class Guard:
         if self._response is not None:
             payload = {"by": flag.by, "reason": flag.reason}
             self._evidence.record("rearmed", self._response.kill_id, payload)
-            self._response = None
-        problem = self._countdowns.renew()
+            self.close()
+        problem = self._renew()
         if problem is not None:
             self._evidence.problem(problem)

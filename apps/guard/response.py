@@ -6,7 +6,7 @@ from apps.guard.countdowns import Countdowns, quietly
 from apps.guard.evidence import BASELINE, Evidence, baseline, results, words
 from apps.guard.hands import Hands, Outcome
 from trading.errors import RetryLater, TradingError, UnknownOutcome
-from trading.guard.policy import Account, Plan, Protect, plan, refused, remembered
+from trading.guard.policy import Account, Plan, Protect, Reduce, plan, refused, remembered
 from trading.guard.settings import GuardSettings
 from trading.ports import Clock
 from warehouse.flags.kill_flag import KillFlag
@@ -77,6 +77,9 @@ class Response:
         # See at once what came of the first round; a venue that shows no effect is not asked ever faster.
         return 0.0 if self._busy_rounds == 1 else self._growing_pause()
 
+    def close(self) -> None:
+        """Nothing is under way between two rounds."""
+
     def _pause_after(self, error: Exception) -> float:
         """As long as the venue asked for, and longer from failure to failure."""
         asked = error.retry_after_seconds if isinstance(error, RetryLater) else None
@@ -107,9 +110,9 @@ class Response:
         self._evidence.record("acted", self.kill_id, results(outcomes))
         failed = [item for item in outcomes if item.error is not None]
         for item in failed:
-            # Only a refusal counts: a venue that did not answer would not take the closing order either.
-            if isinstance(item.action, Protect) and not isinstance(item.error, _NO_ANSWER):
-                self._kill = refused(self._kill, item.action.holding)
+            # Only a refusal counts: a venue that did not answer would not take another order either.
+            if isinstance(item.action, Protect | Reduce) and not isinstance(item.error, _NO_ANSWER):
+                self._kill = refused(self._kill, item.action)
         return failed
 
     def _note(self, wanted: Plan) -> None:

@@ -7,7 +7,8 @@ import time
 from apps.guard.accounts import guard_account
 from apps.guard.evidence import say
 from apps.guard.grid import OnGrid
-from apps.guard.run import run_guard
+from apps.guard.ledger_response import CONTAIN
+from apps.guard.run import run_guard, run_paper_guard
 from resources.settings import Settings, home, load_settings
 from trading.errors import RetryLater
 from warehouse.flags.files import control_folder
@@ -18,23 +19,24 @@ _PAUSE_SECONDS = 1.0
 def guard_configured() -> None:
     """Guard the configured venue's account; a venue that does not answer yet is asked until it does.
 
+    Orders of the paper venue live in the ledger, so its guard needs no key.
+
     Raises
     ------
     FixConfiguration
         If the configuration is wrong, or the guard's own key is missing.
     """
-    settings = load_settings()
-    account = _opened(settings)
-    run_guard(account, control_folder(home()), settings.guard)
+    settings, folder = load_settings(), control_folder(home())
+    if settings.venue.kind == "paper":
+        run_paper_guard(CONTAIN, folder, settings.guard)
+    else:
+        run_guard(_opened(settings), folder, settings.guard)
 
 
 def _opened(settings: Settings) -> OnGrid:
     while True:
         try:
-            account = guard_account(settings)
-            account.prepare()
+            return guard_account(settings)
         except RetryLater as error:
             say(f"the venue does not answer: {error}")
             time.sleep(_PAUSE_SECONDS)
-        else:
-            return account

@@ -5,6 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from resources.killswitch.aftermath import (
+    CancelledOrder,
+    GuardAction,
+    cancelled_since_halt,
+    done_by_guard,
+)
 from resources.killswitch.evidence import catch_up
 from trading.errors import BadData, RetryLater
 from trading.model.interval import MINUTE_MS
@@ -14,8 +20,9 @@ from warehouse.flags import kill_flag, rearm
 from warehouse.flags.heartbeat import Beat
 from warehouse.flags.heartbeat import read as read_beat
 from warehouse.flags.kill_flag import KillFlag
-from warehouse.ledger import audit, controls, orders, portfolio
+from warehouse.ledger import audit, breaks, controls, orders, portfolio
 from warehouse.ledger.backend import Ledger
+from warehouse.ledger.breaks import StoredBreak
 
 VALID_MINUTES = 10
 _SUBJECT = "halted"
@@ -34,6 +41,12 @@ class Outlook:
         Every order that is not terminal, by the ledger.
     heartbeats
         The newest beat of each name; None where there never was one.
+    breaks
+        What ledger and venue still disagree on.
+    cancelled
+        Orders of ours that ended since the halt, by the ledger.
+    by_guard
+        What the guard did at the venue in this halt.
     journal_problem
         Why the guard's journal could not be carried into the audit trail; empty when it could.
     """
@@ -43,6 +56,9 @@ class Outlook:
     open_orders: tuple[Order, ...]
     positions: tuple[Position, ...]
     heartbeats: dict[str, Beat | None]
+    breaks: tuple[StoredBreak, ...] = ()
+    cancelled: tuple[CancelledOrder, ...] = ()
+    by_guard: tuple[GuardAction, ...] = ()
     journal_problem: str = ""
 
     @property
@@ -69,11 +85,20 @@ class Offer:
 def look(ledger: Ledger, folder: Path, heartbeats: tuple[str, ...], now_ms: int) -> Outlook:
     """Everything open, after the ledger has caught up with the files."""
     caught = catch_up(ledger, folder, now_ms)
+    flag = kill_flag.read(folder)
+    halted = flag.halted or caught.controls.halted
     with ledger.read() as tx:
-        found = tuple(orders.in_states(tx, _OPEN))
-        held = portfolio.positions(tx)
-    beats = {name: read_beat(folder, name) for name in heartbeats}
-    return Outlook(kill_flag.read(folder), caught.controls, found, held, beats, caught.problem)
+        return Outlook(
+            flag=flag,
+            control=caught.controls,
+            open_orders=tuple(orders.in_states(tx, _OPEN)),
+            positions=portfolio.positions(tx),
+            heartbeats={name: read_beat(folder, name) for name in heartbeats},
+            breaks=tuple(breaks.open_breaks(tx)),
+            cancelled=cancelled_since_halt(tx) if halted else (),
+            by_guard=done_by_guard(folder, flag.kill_id) if halted else (),
+            journal_problem=caught.problem,
+        )
 
 
 def offer(ledger: Ledger, folder: Path, heartbeats: tuple[str, ...], by: str, now_ms: int) -> Offer:
@@ -100,6 +125,7 @@ def offer(ledger: Ledger, folder: Path, heartbeats: tuple[str, ...], by: str, no
         "open_orders": len(seen.open_orders),
         "unknown_orders": len(seen.unknown),
         "positions": len(seen.positions),
+        "open_breaks": len(seen.breaks),
     }
     with ledger.transaction() as tx:
         audit.append(tx, "rearm_requested", _SUBJECT, payload, now_ms)

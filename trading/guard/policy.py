@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import ROUND_UP, Decimal
 
 from trading.guard.exposure import (
@@ -47,14 +47,15 @@ class Kill:
         shares of.
     seen_at_ms
         When that was, by `Holding.text` as above.
-    refused_stops
-        How often a stop for the position was refused.
+    refused_stops, refused_closes
+        How often a stop for the position, and an order that closes it, was refused.
     """
 
     kill_id: str
     baseline: Mapping[str, Decimal] = field(default_factory=dict)
     seen_at_ms: Mapping[str, int] = field(default_factory=dict)
     refused_stops: Mapping[str, int] = field(default_factory=dict)
+    refused_closes: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,18 +141,23 @@ def remembered(kill: Kill, positions: Sequence[VenuePosition], now_ms: int) -> K
     }
     if not new:
         return kill
-    return Kill(
-        kill.kill_id,
-        {**kill.baseline, **new},
-        {**kill.seen_at_ms, **dict.fromkeys(new, now_ms)},
-        kill.refused_stops,
+    return replace(
+        kill,
+        baseline={**kill.baseline, **new},
+        seen_at_ms={**kill.seen_at_ms, **dict.fromkeys(new, now_ms)},
     )
 
 
-def refused(kill: Kill, holding: Holding) -> Kill:
-    """The halt after a stop for a position was refused once more."""
-    count = kill.refused_stops.get(holding.text, 0) + 1
-    return Kill(kill.kill_id, kill.baseline, kill.seen_at_ms, {**kill.refused_stops, holding.text: count})
+def refused(kill: Kill, action: Protect | Reduce) -> Kill:
+    """The halt after a stop for a position, or its closing, was refused once more."""
+    key = action.holding.text
+    if isinstance(action, Protect):
+        return replace(kill, refused_stops=_counted(kill.refused_stops, key))
+    return replace(kill, refused_closes=_counted(kill.refused_closes, key))
+
+
+def _counted(counts: Mapping[str, int], key: str) -> dict[str, int]:
+    return {**counts, key: counts.get(key, 0) + 1}
 
 
 def _for_position(
@@ -164,7 +170,8 @@ def _for_position(
     if missing and kill.refused_stops.get(holding.text, 0) >= settings.protect_attempts:
         # No stop can be had (the market is beyond it, say): what has no protection must not stay.
         due = max(due, missing)
-    elif missing > due:
+    elif missing > due or (missing and holding.text in kill.refused_closes):
+        # Also what is due, once it was refused: nobody knows how long it stays.
         price = stop_price(position, settings.stop_fraction)
         key = _order_id(kill, holding, "stop", missing)
         found.append(Protect(holding, side, missing, price, key))

@@ -24,7 +24,7 @@ class Reach(Protocol):
         ...
 
     def positions(self) -> list[VenuePosition]:
-        """Every open derivative position."""
+        """Every open derivative position; on a spot account the coins that are guarded as positions."""
         ...
 
     def cancel_order(self, order: VenueOrder) -> None:

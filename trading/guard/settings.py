@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Annotated, Literal
 
@@ -42,6 +43,11 @@ class GuardSettings:
         How often the venue is asked again while a halt lasts and nothing is left to do.
     parallel_calls
         Most calls to the venue at a time.
+    spot_holdings
+        Coins on a spot account: ``leave`` them to their own stops, or ``guard`` them as positions, which get
+        stops and are sold as `policy` says. Guard only an account of which all coins are the desks'.
+    spot_keep
+        With ``guard``: base quantity by currency that is left alone all the same.
     """
 
     policy: Literal["keep_stops", "flatten"] = "keep_stops"
@@ -55,3 +61,5 @@ class GuardSettings:
     poll_seconds: Annotated[float, Gt(0), Le(1)] = 0.1
     recheck_seconds: Annotated[float, Gt(0)] = 10.0
     parallel_calls: Annotated[int, Gt(0), Le(16)] = 4
+    spot_holdings: Literal["leave", "guard"] = "leave"
+    spot_keep: Mapping[str, Annotated[Decimal, Ge(0)]] = field(default_factory=dict)

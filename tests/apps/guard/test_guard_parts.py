@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import threading
 import time
-from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ from apps.guard.evidence import Evidence
 from apps.guard.grid import OnGrid
 from apps.guard.hands import Hands
 from apps.guard.loop import Guard
+from apps.guard.response import Response
+from apps.guard.rules import Rules
 from apps.guard.watch import Watch
 from apps.live.heart import Heart
 from resources.clock import FixedClock, SystemClock
@@ -103,20 +105,22 @@ class Ticking:
 class Fixture:
     """A guard in this process whose time is the test's."""
 
-    def __init__(self, folder: Path, book: Book, **settings: Any) -> None:
+    def __init__(self, folder: Path, book: Book, grid: Rules | None = None, **settings: Any) -> None:
         self.folder = folder
         self.reach = Direct(book)
         self.clock = SystemClock()
         self.seconds = Ticking()
         self.settings = GuardSettings(**{"countdown_ms": 0, **settings})
         self.evidence = Evidence(Journal(folder / "guard.journal", 1), self.clock)
+        hands = Hands(self.reach if grid is None else OnGrid(self.reach, grid), 2)
+        countdowns = Countdowns(self.reach, self.settings.countdown_ms, self.seconds)
         self.guard = Guard(
-            Hands(self.reach, 2),
-            Countdowns(self.reach, self.settings.countdown_ms, self.seconds),
+            lambda flag: Response(flag, hands, countdowns, self.evidence, self.settings, self.clock),
+            countdowns.renew,
             watch=Watch(folder, self.settings, self.clock, self.seconds),
             evidence=self.evidence,
             heartbeat=Heartbeat(folder, "guard"),
-            settings=self.settings,
+            poll_seconds=self.settings.poll_seconds,
             clock=self.clock,
             monotonic=self.seconds,
         )
@@ -277,8 +281,7 @@ INSTRUMENT = Instrument(
 
 def test_stops_and_quantities_go_to_the_venues_grid(book: Book) -> None:
     reach = Direct(book)
-    answers: list[Callable[[], dict[str, Instrument]]] = [lambda: {"BTCUSDT": INSTRUMENT}]
-    grid = OnGrid(reach, lambda: answers.pop()())
+    grid = OnGrid(reach, Rules(lambda: {"BTCUSDT": INSTRUMENT}))
     grid.protect("BTCUSDT", Side.SELL, Decimal("0.25"), Decimal("95.1"), "k1")
     grid.protect("BTCUSDT", Side.BUY, Decimal("0.3"), Decimal("95.4"), "k2")
     grid.reduce("BTCUSDT", Side.SELL, Decimal("0.11"), "k3")
@@ -287,9 +290,38 @@ def test_stops_and_quantities_go_to_the_venues_grid(book: Book) -> None:
         ("BTCUSDT", Side.BUY, Decimal("0.3"), Decimal("95.0")),
         ("BTCUSDT", Side.SELL, Decimal("0.2")),
     ]
-    answers.append(dict)
     with pytest.raises(FixConfiguration, match="XUSDT: the venue lists no such instrument"):
         grid.reduce("XUSDT", Side.SELL, Decimal(1), "k4")
+
+
+def test_entries_go_while_the_venue_says_nothing_of_its_lots(
+    folder: Path, book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("apps.guard.rules._PATIENCE_SECONDS", 0.01)
+    answered = threading.Event()
+    asked: list[int] = []
+
+    def slow() -> dict[str, Instrument]:
+        asked.append(1)
+        if len(asked) == 1:
+            raise RetryLater("slow down")
+        answered.wait(10)
+        return {"BTCUSDT": INSTRUMENT}
+
+    fixture = Fixture(folder, book, grid=Rules(slow))
+    book.add(an_order("a"), VenuePosition("BTCUSDT", Decimal(2), Decimal(100), Decimal(100)))
+    fixture.halt()
+    fixture.ticks(8)
+    assert book.entries == []
+    assert fixture.reach.sent == []
+    assert len(asked) == 2, "one request at a time"
+    answered.set()
+    for _ in range(200):
+        fixture.ticks(1)
+        if book.stops:
+            break
+        time.sleep(0.01)
+    assert [order.quantity for order in book.stops] == [Decimal(2)]
 
 
 def test_the_guards_key_is_its_own_and_never_told() -> None:
@@ -305,9 +337,7 @@ def test_the_guards_key_is_its_own_and_never_told() -> None:
     assert signer.key.get_secret_value() == CANARY
 
 
-def test_the_paper_venue_needs_no_guard() -> None:
-    with pytest.raises(FixConfiguration, match=r"venue\.kind is paper"):
-        guard_account(Settings(), {})
+def test_a_real_venue_is_not_guarded_without_a_key() -> None:
     with pytest.raises(FixConfiguration, match="TIDEMILL_GUARD_KEY"):
         guard_account(Settings(venue=VenueSettings(kind="binance_usdm")), {})
 

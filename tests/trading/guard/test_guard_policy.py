@@ -209,8 +209,8 @@ def test_it_ends_with_no_entry_and_nothing_unprotected(
         if wanted.contained:
             break
         for action in wanted.actions:
-            if not world.do(action) and isinstance(action, Protect):
-                kill = refused(kill, action.holding)
+            if not world.do(action) and not isinstance(action, Cancel):
+                kill = refused(kill, action)
     else:
         raise AssertionError("it does not end")
     left = [position for position in world.positions.values() if position.quantity]
@@ -298,10 +298,30 @@ def test_what_no_stop_can_be_had_for_is_closed() -> None:
     for _ in range(KEEP.protect_attempts):
         (action,) = plan(Account((), (held,), derivatives=True), kill, KEEP, 0).actions
         assert isinstance(action, Protect)
-        kill = refused(kill, action.holding)
+        kill = refused(kill, action)
     (action,) = plan(Account((), (held,), derivatives=True), kill, KEEP, 0).actions
     assert isinstance(action, Reduce)
     assert (action.side, action.quantity) == (Side.BUY, Decimal(2))
+
+
+def test_what_cannot_be_closed_gets_a_stop_meanwhile() -> None:
+    held = a_position("2")
+    at_once = replace(FLATTEN, stages=())
+    kill = Kill("k")
+    (close,) = plan(Account((), (held,), derivatives=True), kill, at_once, 0).actions
+    assert isinstance(close, Reduce)
+    stop, again = plan(Account((), (held,), derivatives=True), refused(kill, close), at_once, 0).actions
+    assert isinstance(stop, Protect)
+    assert (stop.quantity, again) == (Decimal(2), close)
+    stopped = an_order(
+        side=Side.SELL,
+        order_type=OrderType.STOP,
+        quantity=Decimal(2),
+        reduce_only=True,
+        stop_price=Decimal(95),
+    )
+    kept = plan(Account((stopped,), (held,), derivatives=True), refused(kill, close), at_once, 0)
+    assert kept.actions == (close,)
 
 
 @pytest.mark.parametrize(
