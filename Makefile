@@ -7,7 +7,7 @@ export PATH := $(HOME)/.local/bin:$(PATH)
 # Byte code is cached whatever the shell says: starting Dagster without it takes twice as long.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run ui test test-fast check bench lock clean
+.PHONY: help run ui test test-fast check bench mutants lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -40,9 +40,16 @@ check: .venv/.stamp ## Lint, types and import rules
 bench: .venv/.stamp ## Measure what docs/performance.md reports
 	@$(BIN)/python -m benchmarks.run
 
+# Not among the dependencies: it needs a few packages of its own, and nothing else needs it.
+MUTMUT := uv tool run --from mutmut==3.8.1 --with pytest --with pytest-socket --with pytest-timeout \
+	--with pytest-xdist --with hypothesis --with polars --with numpy --with annotated-types mutmut
+
+mutants: ## Change the risk gate in every small way, and list the changes that no test notices
+	@rm -rf mutants && $(MUTMUT) run --max-children 2 && $(MUTMUT) results
+
 lock: ## Compile requirements.lock anew from pyproject.toml
 	@uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
 		--no-header --group dev pyproject.toml -o requirements.lock
 
 clean: ## Remove the environment and everything under var/
-	@rm -rf .venv var
+	@rm -rf .venv var mutants
