@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
-from typing import get_args, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
@@ -26,6 +26,7 @@ from trading.factory.settings import FactorySettings
 from trading.guard.settings import GuardSettings
 from trading.instruments.settings import InstrumentSettings, UniverseSettings
 from trading.model.interval import Interval
+from trading.model.snapshot_codec import left_out
 from trading.risk.limits import RiskLimits
 from trading.screening.fork import ForkScoreSettings
 from trading.screening.kicks import KickSettings
@@ -77,7 +78,7 @@ class LiveSettings(Section):
     """The warm process that trades every bar."""
 
     interval: Interval = Interval.M15
-    """Bar whose close wakes the loop: 15m or longer."""
+    """Bar whose close wakes the loop: 15m, or longer where the genome desk is not at work."""
     settle_seconds: float = Field(default=2.0, ge=0)
     """How long after the close to ask the source for the bar."""
 
@@ -230,9 +231,12 @@ def modified_ns(path: Path) -> int:
 
 def configuration_hash_parts(settings: Settings) -> dict[str, object]:
     """The settings that shape decisions (not where things are stored), for tick and decision ids."""
-    content: dict[str, object] = settings.model_dump(
+    content: dict[str, Any] = settings.model_dump(
         mode="json", include={"universe", "fork_score", "kicks", "confidence", "desks", "risk", "paper"}
     )
+    for item in fields(settings.risk):
+        if left_out(item, getattr(settings.risk, item.name)):
+            del content["risk"][item.name]
     return content
 
 

@@ -82,7 +82,8 @@ class Evidence:
 def gather(lake: Lake, promoted_models: Path, snapshot: Snapshot, symbol: str) -> Evidence:
     """The evidence behind a tick's decisions on a symbol."""
     view = snapshot.symbols.get(symbol)
-    reader = _Reader(lake, snapshot, symbol)
+    # What is known of a contract is known of its pair.
+    reader = _Reader(lake, snapshot, (view.spot_symbol if view is not None else "") or symbol)
     return Evidence(
         view=view,
         bars=tuple(bar for interval in RESAMPLED if (bar := reader.bar(interval))),

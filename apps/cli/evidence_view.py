@@ -63,6 +63,9 @@ def _print_view(view: SymbolView) -> None:
         ("confidence", _confidence(view)),
         ("spread", f"{text(view.spread_bps)} bps"),
     ]
+    if view.spot_symbol:
+        rows.append(("price of the contract", text(view.close)))
+        rows.append((f"spot pair {view.spot_symbol}, per unit of the contract", text(view.spot_close)))
     table("What the tick knew of the symbol", ("input", "value"), rows)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated
 
@@ -39,10 +40,14 @@ def _print(story: Story) -> None:
 
     decision, verdict = story.decision, story.verdict
     who = decision.desk + (f" (strategy {decision.strategy_id})" if decision.strategy_id else "")
-    line(f"{who}: {decision.action.value} {decision.symbol}, {decision.outcome.value}", style="bold")
+    way = f"{decision.action.value} {decision.direction.value}"
+    line(f"{who}: {way} {decision.symbol}, {decision.outcome.value}", style="bold")
     line(f"decision {decision.decision_id}, bar closed {moment(decision.bar_close_ms)} UTC")
     wanted = f", wanted {money(decision.quote_amount)}" if decision.quote_amount else ""
     line(f"reason {decision.reason_code}, reference price {text(decision.reference_price)}{wanted}")
+    resting = (("stop", decision.stop_price), ("take-profit", decision.take_profit_price))
+    if asked := [f"{name} {text(price)}" for name, price in resting if math.isfinite(price)]:
+        line(f"to rest at the venue: {', '.join(asked)}")
     if story.would_have_traded:
         line(
             f"It {story.would_have_traded}."
@@ -94,9 +99,9 @@ def _named(name: str, value: object) -> str:
 
 
 def _limit(item: Check) -> str:
-    from trading.model.check import AT_LEAST, AT_MOST, BELOW, MUST_BE, NOT_ONE_OF, ONE_OF
+    from trading.model.check import ABOVE, AT_LEAST, AT_MOST, BELOW, MUST_BE, NOT_ONE_OF, ONE_OF
 
-    signs = (AT_LEAST, AT_MOST, BELOW, MUST_BE, NOT_ONE_OF, ONE_OF)
+    signs = (AT_LEAST, AT_MOST, ABOVE, BELOW, MUST_BE, NOT_ONE_OF, ONE_OF)
     sign = next((sign for sign in signs if item.detail.startswith(sign)), "")
     return " ".join(
         part for part in (sign, _named(item.name, item.limit), item.detail[len(sign) :].strip()) if part

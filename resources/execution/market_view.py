@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
@@ -9,9 +10,9 @@ from typing import Any
 import polars as pl
 
 from trading.instruments.rows import instruments_of
-from trading.model.days import day_at
+from trading.model.days import day_at, start_ms
 from trading.model.instrument import Instrument
-from trading.model.interval import RESAMPLED, Interval
+from trading.model.interval import DAY_MS, MINUTE_MS, RESAMPLED, Interval
 from trading.model.snapshot import SymbolView
 from warehouse.datasets.instruments import INSTRUMENTS, UNIVERSE
 from warehouse.datasets.market import BARS
@@ -71,6 +72,15 @@ class LakeReader:
         """Every row of the last days that was known at the bar close."""
         frame = self._window(dataset, interval, back_days)
         return frame.filter(pl.col("close_time").dt.timestamp("ms") <= self.bar_close_ms)
+
+    def minutes(self, dataset: Dataset, symbols: Collection[str], since_ms: int) -> pl.DataFrame:
+        """One-minute rows of some symbols from a moment on that had closed by the bar close."""
+        back_days = max((start_ms(self.day) - since_ms + DAY_MS - 1) // DAY_MS, 0)
+        opened = pl.col("open_time").dt.epoch("ms")
+        return self._window(dataset, None, back_days).filter(
+            pl.col("symbol").is_in(list(symbols)),
+            opened.is_between(since_ms, self.bar_close_ms - MINUTE_MS),
+        )
 
     def _window(self, dataset: Dataset, interval: Interval | None, back_days: int) -> pl.DataFrame:
         first = self.day - timedelta(days=back_days)

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 import polars as pl
 
+from resources.execution.contracts import ContractMarket, read_contracts
 from resources.execution.market_view import (
     LakeReader,
     read_btc_condition,
@@ -25,6 +26,7 @@ from trading.model.days import day_at, start_ms
 from trading.model.decision import Decision, Verdict
 from trading.model.interval import Interval
 from trading.model.order import Order
+from trading.model.series import Market
 from trading.model.snapshot import Controls, Portfolio, Position, Snapshot
 from trading.model.snapshot_codec import from_json, seal, to_json
 from warehouse.datasets.market import KLINES
@@ -193,20 +195,33 @@ def _draft(
     held: Sequence[Position],
     trading: Sequence[tuple[Status, float]],
 ) -> Snapshot:
+    venue = platform.settings.venue
     reader = LakeReader(platform.lake, bar_close_ms)
-    instruments = read_instruments(reader)
     symbols = read_symbols(reader, _spreads(platform, reader.day, bar_close_ms))
+    contracts = None if venue.trades is Market.SPOT else _contracts(platform, reader, held)
     return Snapshot(
         snapshot_id="",
         tick_id=tick_id,
         bar_close_ms=bar_close_ms,
         taken_at_ms=now_ms,
         btc_condition=read_btc_condition(reader),
-        symbols=symbols,
-        strategies=traded_strategies(reader, trading, held),
-        instruments=instruments,
+        symbols=symbols if contracts is None else contracts.views(symbols, _SPREAD_MS),
+        strategies=traded_strategies(reader, trading, held, contracts),
+        instruments=read_instruments(reader) if contracts is None else contracts.instruments,
         portfolio=_UNREAD,
         controls=Controls(halted=True, reason="not read yet"),
         configuration_hash=platform.configuration_hash,
         sources=dict(sorted(reader.sources.items())),
+        market=venue.trades,
+        leverage=venue.leverage,
+    )
+
+
+def _contracts(platform: Platform, reader: LakeReader, held: Sequence[Position]) -> ContractMarket:
+    return read_contracts(
+        reader,
+        platform.market,
+        platform.settings.universe.quote,
+        {position.symbol for position in held},
+        futures=platform.settings.market_data.futures,
     )

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from trading.model.canonical import digest
 from trading.model.decision import Decision
 from trading.model.snapshot import Snapshot
+from trading.model.snapshot_codec import left_out
 
 
 class Desk(Protocol):
@@ -42,9 +43,17 @@ class Desk(Protocol):
 
 
 def settings_hash(name: str, settings: Any) -> str:
-    """Hash (16 hex digits) of a desk's name and settings: a dataclass or a mapping of plain values."""
+    """Hash (16 hex digits) of a desk's name and settings: a dataclass or a mapping of plain values.
+
+    A dataclass's field of `trading.model.snapshot.LATER` counts only where it is not at its default.
+    """
     if dataclasses.is_dataclass(settings) and not isinstance(settings, type):
-        settings = dataclasses.asdict(settings)
+        kept = {
+            item.name
+            for item in dataclasses.fields(settings)
+            if not left_out(item, getattr(settings, item.name))
+        }
+        settings = {name: value for name, value in dataclasses.asdict(settings).items() if name in kept}
     if not isinstance(settings, Mapping):
         raise TypeError(f"desk {name}: settings must be a dataclass or a mapping, not {settings!r}")
     return digest("desk", name, settings)[:16]

@@ -2,13 +2,13 @@
 
 An entry needs the fork score at its mark, the score adjusted by the rating kick at its own mark,
 no sell rating, model confidence, a BTC that is not bearish and a free slot. Candidates that pass
-everything compete for the free slots by score.
+everything compete for the free slots by score. The desk never goes short.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from annotated_types import Ge, Gt, Le
@@ -20,14 +20,16 @@ from trading.desks.candidate import (
     entry,
     exit_,
     held_by,
+    market_rules,
+    protective_price,
     return_fraction,
     slot_amount,
     symbols_under_way,
 )
 from trading.desks.desk import settings_hash
 from trading.model.check import at_least, at_most, known, must_be, not_one_of
-from trading.model.decision import Check, Decision
-from trading.model.snapshot import Position, Snapshot, SymbolView
+from trading.model.decision import Check, Decision, Direction
+from trading.model.snapshot import LATER, Position, Snapshot, SymbolView
 
 HOUR_MS = 3_600_000
 
@@ -56,6 +58,11 @@ class ForkDeskSettings:
         Return against average cost at which a position is closed, up and down.
     max_holding_hours
         A position older than this is closed.
+    protective_stop_multiple
+        Distance of the stop order that rests at the venue, as a multiple of ``stop_loss_fraction``: wide enough
+        that the desk, which looks at every close, normally comes first. 0 rests none.
+    protective_target_multiple
+        The same of a take-profit order, as a multiple of ``take_profit_fraction``.
     """
 
     minimum_fork_score: Annotated[float, Gt(0)] = 0.85
@@ -68,6 +75,8 @@ class ForkDeskSettings:
     take_profit_fraction: Annotated[float, Gt(0)] = 0.03
     stop_loss_fraction: Annotated[float, Gt(0), Le(1)] = 0.06
     max_holding_hours: Annotated[float, Gt(0)] = 72.0
+    protective_stop_multiple: Annotated[float, Ge(0)] = field(default=1.5, metadata=LATER)
+    protective_target_multiple: Annotated[float, Ge(0)] = field(default=0.0, metadata=LATER)
 
 
 class ForkDesk:
@@ -84,7 +93,11 @@ class ForkDesk:
         held = held_by(self.name, snapshot)
         exits = [self._exit(snapshot, position) for position in held]
         rules = {symbol: self._rules(snapshot, symbol, held) for symbol in sorted(snapshot.symbols)}
-        eligible = [symbol for symbol, items in rules.items() if all(rule.check.passed for rule in items)]
+        eligible = [
+            symbol
+            for symbol, items in rules.items()
+            if all(rule.check.passed for rule in (*market_rules(snapshot, symbol), *items))
+        ]
         # The sort is stable over symbols in order, so equal scores rank alphabetically.
         eligible.sort(key=lambda symbol: -snapshot.symbols[symbol].fork_adjusted)
         free = self.settings.max_open_positions - len(held) - symbols_under_way(snapshot)
@@ -94,14 +107,19 @@ class ForkDesk:
         return exits + [self._entry(snapshot, symbol, rules[symbol]) for symbol in order]
 
     def _entry(self, snapshot: Snapshot, symbol: str, rules: list[Rule]) -> Decision:
+        settings, close = self.settings, close_of(snapshot, symbol)
+        stop = settings.protective_stop_multiple * settings.stop_loss_fraction
+        target = settings.protective_target_multiple * settings.take_profit_fraction
         return entry(
             self,
             snapshot,
             symbol,
             rules,
             trigger="fork_entry",
-            quote_amount=slot_amount(snapshot.portfolio.equity, self.settings.slot_fraction),
+            quote_amount=slot_amount(snapshot.portfolio.equity, settings.slot_fraction),
             inputs=_inputs(snapshot, snapshot.symbols[symbol]),
+            stop_price=protective_price(close, Direction.LONG, -stop),
+            take_profit_price=protective_price(close, Direction.LONG, target),
         )
 
     def _rules(self, snapshot: Snapshot, symbol: str, held: list[Position]) -> list[Rule]:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from trading.errors import BadData
 from trading.execution.filters import broken_filters, floor_to, quantity_for
 from trading.model.canonical import client_order_id
-from trading.model.decision import Action, Decision, Verdict, VerdictKind
+from trading.model.decision import Action, Decision, Direction, Verdict, VerdictKind
 from trading.model.order import Order, OrderState, Side
 from trading.model.series import Market
 from trading.model.snapshot import Position, Snapshot
@@ -24,9 +24,9 @@ def plan(
 ) -> tuple[Order, ...]:
     """Orders for the approved and shrunk verdicts, in their order; the same inputs give the same ids.
 
-    An entry buys what its amount pays at the close of the decision bar. An exit sells everything that
-    the desk and strategy hold (buys back what they are short of), down to the lot step (in several legs above the venue's largest
-    order); a rest too small to be an order stays behind as dust.
+    An entry buys, or sells short, what its amount pays at the close of the decision bar. An exit sells
+    everything that the desk and strategy hold (buys back what they are short of), down to the lot step (in
+    several legs above the venue's largest order); a rest too small to be an order stays behind as dust.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def plan(
                 created_at_ms=created_at_ms,
                 not_before_ms=decision.bar_close_ms,
                 reduce_only=decision.action is Action.EXIT,
-                market=Market.SPOT if instrument is None else instrument.market,
+                market=snapshot.market if instrument is None else instrument.market,
             )
             for leg, quantity in enumerate(quantities)
         )
@@ -70,7 +70,7 @@ def plan(
 
 def _side(decision: Decision, snapshot: Snapshot) -> Side:
     if decision.action is Action.ENTER:
-        return Side.BUY
+        return Side.BUY if decision.direction is Direction.LONG else Side.SELL
     return Side.SELL if _position(decision, snapshot).quantity > 0 else Side.BUY
 
 
@@ -82,6 +82,8 @@ def _legs(decision: Decision, verdict: Verdict, snapshot: Snapshot) -> tuple[lis
     instrument = snapshot.instruments.get(decision.symbol)
     if price is None or instrument is None:
         raise BadData(f"{decision.symbol}: an entry was approved without a price or filters; it is not sent")
+    if decision.direction is Direction.SHORT and instrument.market is Market.SPOT:
+        raise BadData(f"{decision.symbol}: a short was approved on a spot pair; it is not sent")
     quantity = quantity_for(verdict.quote_amount, price, instrument)
     broken = broken_filters(instrument, quantity, price)
     if broken:

@@ -60,7 +60,7 @@ class Decision:
     inputs
         The numbers that the desk looked at, by name (JSON-safe scalars).
     direction
-        Of an entry. An exit closes whatever is held, long or short.
+        Of an entry, or of the holding that an exit closes.
     stop_price, take_profit_price
         Prices (quote) at which orders that rest at the venue give an entry up or take it home; NaN: none.
     """

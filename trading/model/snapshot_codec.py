@@ -62,13 +62,21 @@ def is_intact(snapshot: Snapshot) -> bool:
     return snapshot.snapshot_id == snapshot_id(snapshot)
 
 
+def left_out(field: dataclasses.Field[Any], value: Any) -> bool:
+    """Whether a field's value is no part of ids: it was not there at first, and stands at its default."""
+    if not field.metadata.get("later"):
+        return False
+    both_missing = value != value and field.default != field.default  # NaN
+    return bool(value == field.default) or both_missing
+
+
 def _write(kind: Any, value: Any, path: str) -> Any:
     if dataclasses.is_dataclass(kind):
         hints = _hints(kind)
         return {
             field.name: _write(hints[field.name], getattr(value, field.name), f"{path}.{field.name}")
             for field in dataclasses.fields(kind)
-            if not (field.metadata.get("later") and getattr(value, field.name) == field.default)
+            if not left_out(field, getattr(value, field.name))
         }
     if isinstance(value, Decimal):
         return _decimal_text(value, path)

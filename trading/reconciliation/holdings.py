@@ -19,6 +19,8 @@ from trading.reconciliation.breaks import Break, BreakKind, BreakSeverity, shown
 from trading.reconciliation.state import FOREIGN_DESKS, VenueState
 
 _ZERO = Decimal(0)
+#: Exponent of the last digit to which a futures venue gives the price that a position was entered at.
+_FEWEST_DECIMALS = -5
 _Ends = Mapping[str, tuple[Decimal, Decimal]]
 
 
@@ -161,7 +163,7 @@ def _money(
     """Cash in the account's currency and, on a derivatives account, in every other one.
 
     A derivatives wallet has not paid for its positions: it holds our cash and what the positions were
-    entered at.
+    entered at. The venue rounds that price to its last digit, which is many units' worth of a cheap coin.
     """
     theirs = {item.currency: item.free + item.locked for item in venue.balances}
     names = {currency} | (set(theirs) | set(cash) if venue.derivatives else set())
@@ -170,13 +172,24 @@ def _money(
         here = cash.get(name, _ZERO) + (entered if name == currency else _ZERO)
         there = theirs.get(name)
         missing = (there or _ZERO) - here
-        if abs(missing) <= tolerance:
+        rounding = sum(map(_rounding, venue.positions), _ZERO) if name == currency else _ZERO
+        if abs(missing) <= tolerance + rounding:
             compared.matched += settled
         elif settled and venue.stable:
             severity = BreakSeverity.BLOCKS if missing < 0 else BreakSeverity.ALERTS
             compared.breaks.append(Break(BreakKind.CASH, name, "", severity, shown(here), shown(there)))
         if not (settled and venue.stable):
             compared.unjudged.add(name)
+
+
+def _rounding(position: VenuePosition) -> Decimal:
+    """How much a position's value at entry may be off by half of the last digit of its price.
+
+    Zeros at the end may not be shown, so fewer than five decimals are taken for five.
+    """
+    exponent = position.entry_price.as_tuple().exponent
+    last = min(exponent, _FEWEST_DECIMALS) if isinstance(exponent, int) else _FEWEST_DECIMALS
+    return abs(position.quantity) * Decimal(5).scaleb(last - 1)
 
 
 def _explained(missing: Decimal, end: tuple[Decimal, Decimal] | None) -> bool:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from trading.execution.filters import to_decimal
 from trading.ledger.accounting import short_cost
 from trading.model.check import known
-from trading.model.decision import Decision
+from trading.model.decision import Decision, Direction
 from trading.model.snapshot import Snapshot
 
 Key = tuple[str, str, str]
@@ -37,6 +37,8 @@ class Exposure:
         Cash not spoken for by open buy orders, approved entries and shorts.
     open_keys
         (desk, strategy, symbol) of every position held, under way or approved.
+    directions
+        (symbol, direction) of every position held, whoever holds it, or approved.
     """
 
     equity: Decimal
@@ -44,6 +46,7 @@ class Exposure:
     by_symbol: Mapping[str, Decimal | None]
     total: Decimal | None
     open_keys: frozenset[Key]
+    directions: frozenset[tuple[str, Direction]] = frozenset()
 
     def with_entry(self, decision: Decision, quote_amount: Decimal, cash_needed: Decimal) -> Exposure:
         """The exposure after an approved entry; the symbol's value and the total must be known."""
@@ -56,6 +59,7 @@ class Exposure:
             by_symbol={**self.by_symbol, decision.symbol: held + quote_amount},
             total=self.total + quote_amount,
             open_keys=self.open_keys | {key_of(decision)},
+            directions=self.directions | {(decision.symbol, decision.direction)},
         )
 
 
@@ -69,6 +73,7 @@ def exposure_of(snapshot: Snapshot) -> Exposure:
     portfolio = snapshot.portfolio
     by_symbol: dict[str, Decimal | None] = {}
     keys: set[Key] = set()
+    directions: set[tuple[str, Direction]] = set()
     for position in portfolio.positions:
         if position.quantity == 0:
             continue
@@ -77,6 +82,7 @@ def exposure_of(snapshot: Snapshot) -> Exposure:
         value = None if price is None else abs(position.quantity) * price
         by_symbol[position.symbol] = None if value is None or before is None else before + value
         keys.add((position.desk, position.strategy_id, position.symbol))
+        directions.add((position.symbol, Direction.SHORT if position.quantity < 0 else Direction.LONG))
     held_symbols = set(by_symbol)
     for symbol in (*portfolio.pending_symbols, *portfolio.unknown_symbols):
         if symbol not in held_symbols:
@@ -91,4 +97,5 @@ def exposure_of(snapshot: Snapshot) -> Exposure:
         by_symbol=by_symbol,
         total=total,
         open_keys=frozenset(keys),
+        directions=frozenset(directions),
     )

@@ -15,6 +15,7 @@ from trading.model.decision import Action, Check, Decision, Outcome, Verdict, Ve
 from trading.model.snapshot import Snapshot
 from trading.risk import checks
 from trading.risk.checks import Context
+from trading.risk.contracts import contract_checks
 from trading.risk.exposure import Exposure, exposure_of, key_of
 from trading.risk.limits import RiskLimits
 
@@ -91,7 +92,8 @@ def _judge_exit(context: Context, repeated: bool) -> Verdict:
 
 def _judge_entry(context: Context, repeated: bool) -> Verdict:
     """Run every check even when an earlier one failed, so that the journal shows the whole picture."""
-    hard = (_once(repeated), *(check(context) for check in checks.ENTRY_CHECKS))
+    special = contract_checks(context)
+    hard = (_once(repeated), *(check(context) for check in checks.ENTRY_CHECKS), *special)
     amounts = [limit(context) for limit in checks.AMOUNT_LIMITS]
     wanted = context.decision.quote_amount if context.decision.quote_amount.is_finite() else Decimal(0)
     rooms = [limit.room for limit in amounts if limit.room is not None]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from annotated_types import Ge, Gt, Le, Lt
+
+from trading.model.snapshot import LATER
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ class RiskLimits:
         Most positions of all desks together, buys under way included.
     shrink_allowed
         Whether an entry too large for its room is cut to fit (else refused).
+    max_basis_fraction
+        Farthest that a contract's price may lie from its spot pair's, as a share of the latter, for an entry.
     """
 
     max_position_fraction: Annotated[float, Gt(0), Le(1)] = 0.20
@@ -49,3 +53,4 @@ class RiskLimits:
     cost_buffer_fraction: Annotated[float, Ge(0), Lt(1)] = 0.005
     max_open_positions: Annotated[int, Gt(0)] = 40
     shrink_allowed: bool = True
+    max_basis_fraction: Annotated[float, Gt(0), Lt(1)] = field(default=0.05, metadata=LATER)

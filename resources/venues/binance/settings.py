@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from annotated_types import Ge, Gt, Le
 
 from trading.errors import FixConfiguration
+from trading.model.series import Market
 
 #: What ``venue.live_trading`` must say before an order of real money is sent.
 ACCEPTANCE = "i-accept-real-orders"
@@ -101,6 +102,8 @@ class VenueSettings:
     ----------
     kind
         The paper venue, Binance spot, or Binance USDT-margined futures.
+    market
+        Market of the paper venue; the others have theirs in their name.
     testnet
         Trade on Binance's test exchange, with test money.
     live_trading
@@ -110,10 +113,23 @@ class VenueSettings:
     """
 
     kind: Literal["paper", "binance_spot", "binance_usdm"] = "paper"
+    market: Literal["spot", "usdm"] = "spot"
     testnet: bool = True
     live_trading: Literal["", "i-accept-real-orders"] = ""
     account: str = "main"
     binance: BinanceVenueSettings = field(default_factory=BinanceVenueSettings)
+
+    @property
+    def trades(self) -> Market:
+        """The market that orders go to."""
+        if self.kind == "paper":
+            return Market(self.market)
+        return Market.USDM if self.kind == "binance_usdm" else Market.SPOT
+
+    @property
+    def leverage(self) -> int:
+        """What contracts are set to; 1 where there are none."""
+        return self.binance.leverage if self.kind == "binance_usdm" else 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +153,11 @@ def addresses(settings: VenueSettings) -> Addresses:
     if settings.kind == "paper":
         raise FixConfiguration(
             "venue.kind is paper, which has no address; choose binance_spot or binance_usdm"
+        )
+    if settings.market != "spot":
+        raise FixConfiguration(
+            f"venue.market is {settings.market} and venue.kind is {settings.kind}: it is for the paper venue, leave "
+            "it out"
         )
     if settings.testnet and settings.live_trading:
         raise FixConfiguration(

@@ -18,7 +18,7 @@ def test_an_order_is_told_from_its_sources_to_its_cost(cli: Cli, book: Book) -> 
     assert result.exit_code == 0
     for part in (
         book["bought"],
-        "fork: enter BTCUSDT, fired",
+        "fork: enter long BTCUSDT, fired",
         "≥ 0.85",
         "approved",
         "sending",

@@ -22,13 +22,14 @@ from trading.factory.engine.frictions import Frictions
 from trading.factory.engine.minutes import bars_of_minutes
 from trading.factory.engine.result import Population
 from trading.factory.engine.run import backtest
-from trading.factory.engine.signals import signals
+from trading.factory.engine.signals import Signals, signals
 from trading.factory.genes.generate import generate
-from trading.factory.genes.genome import Genome, Timeframe
+from trading.factory.genes.genome import Genome, Side, Timeframe
 from trading.factory.paper import waits_for
 from trading.ledger.accounting import apply_fill
-from trading.model.decision import Action, Decision, Outcome, VerdictKind
+from trading.model.decision import Action, Decision, Direction, Outcome, VerdictKind
 from trading.model.order import Order
+from trading.model.series import Market
 from trading.model.snapshot import BestClose, PaperStrategy, Position
 from trading.risk.gate import judge
 from trading.risk.limits import RiskLimits
@@ -91,6 +92,7 @@ class Paper:
     genomes: list[Genome]
     klines: pl.DataFrame
     bars: Bars
+    market: Market = Market.SPOT
     positions: dict[tuple[str, str], Position] = field(default_factory=dict)
     resting: list[Order] = field(default_factory=list)
     cash: Decimal = Decimal(1_000_000)
@@ -100,7 +102,8 @@ class Paper:
         for bar in range(self.bars.count):
             now_ms = START_MS + (bar + 1) * TICK_MS
             self._fill(now_ms)
-            yield from self._decide(bar, now_ms)
+            decided = self.decided(bar, now_ms)
+            yield from (decision for decision in decided if decision.outcome is Outcome.FIRED)
 
     def _fill(self, now_ms: int) -> None:
         first = pl.lit(now_ms - TICK_MS), pl.lit(now_ms)
@@ -109,17 +112,22 @@ class Paper:
             (fill,) = match(order, closed, COSTS, instrument(order.symbol, tick_size=TICK_SIZE))
             key = (order.strategy_id, order.symbol)
             booked, _ = apply_fill(
-                self.positions.get(key), fill, desk=DESK.name, strategy_id=order.strategy_id
+                self.positions.get(key),
+                fill,
+                desk=DESK.name,
+                strategy_id=order.strategy_id,
+                shorts=order.market is not Market.SPOT,
             )
             self.positions[key] = booked
             self.cash += fill.quantity * fill.price * (-1 if order.side == "buy" else 1) - fill.fee
         self.resting = []
 
-    def _decide(self, bar: int, now_ms: int) -> Iterator[Decision]:
+    def decided(self, bar: int, now_ms: int) -> Iterator[Decision]:
+        """Everything that the desk looked at at a close; what fired becomes an order."""
         held = tuple(item for item in self.positions.values() if item.quantity)
         closes = self.bars.close[:, bar]
         views = [
-            view(symbol, close=float(close), bar_close_ms=now_ms)
+            view(symbol, close=float(close), bar_close_ms=now_ms, spot_close=float(close))
             for symbol, close in zip(SYMBOLS, closes, strict=True)
         ]
         taken = snapshot(
@@ -127,6 +135,8 @@ class Paper:
             bar_close_ms=now_ms,
             taken_at_ms=now_ms,
             strategies=tuple(self._strategy(genome, bar, held) for genome in self.genomes),
+            instruments={symbol: instrument(symbol, market=self.market) for symbol in SYMBOLS},
+            market=self.market,
             portfolio={
                 "positions": held, "cash": self.cash,
                 "equity": Decimal(1_000_000), "equity_day_start": Decimal(1_000_000),
@@ -136,24 +146,31 @@ class Paper:
         verdicts = judge(decided, taken, LIMITS, now_ms)
         assert {verdict.kind for verdict in verdicts} <= {VerdictKind.APPROVED}
         self.resting = list(plan(decided, verdicts, taken, "paper", now_ms))
-        yield from (decision for decision in decided if decision.outcome is Outcome.FIRED)
+        yield from decided
 
     def _strategy(self, genome: Genome, bar: int, held: tuple[Position, ...]) -> PaperStrategy:
-        enter: tuple[str, ...] = ()
-        leave: tuple[str, ...] = ()
+        said = Signals((), (), (), ())
         if (bar + 1) % (genome.timeframe.minutes // 15) == 0:
             said = signals(genome, first_bars(self.bars, bar + 1))
-            enter, leave = said.enter_long, said.leave_long
         best = tuple(
             BestClose(item.symbol, self._best_close(item, bar))
             for item in held
             if item.strategy_id == genome.strategy_id
         )
-        return PaperStrategy(genome.strategy_id, genome.desk_view, enter, leave, best)
+        return PaperStrategy(
+            genome.strategy_id,
+            genome.desk_view,
+            said.enter_long,
+            said.leave_long,
+            best,
+            short_entry_symbols=said.enter_short,
+            short_exit_symbols=said.leave_short,
+        )
 
     def _best_close(self, position: Position, bar: int) -> float:
         entered = (position.opened_at_ms - START_MS) // TICK_MS
-        return float(self.bars.close[SYMBOLS.index(position.symbol), entered : bar + 1].max())
+        closes = self.bars.close[SYMBOLS.index(position.symbol), entered : bar + 1]
+        return float(closes.min() if position.quantity < 0 else closes.max())
 
 
 def first_bars(bars: Bars, count: int) -> Bars:
@@ -190,21 +207,25 @@ def back_tested(genomes: list[Genome], population: Population) -> dict[tuple[str
 
 
 @pytest.fixture(scope="module")
-def world() -> tuple[pl.DataFrame, Bars, list[Genome]]:
-    """Minutes, their bars, and long genomes that trade on them and leave for every reason."""
+def market() -> tuple[pl.DataFrame, Bars, list[Genome]]:
+    """Minutes, their bars, and genomes of every kind."""
     klines = minutes(4)
     end = START + timedelta(days=DAYS)
     bars = bars_from_frame(bars_of_minutes(klines, 15), START, end, minutes=15)
     drawn = generate(
         np.random.default_rng(7), 400, timeframes=[Timeframe.M15, Timeframe.M30, Timeframe.H1], ratings=False
     )
-    candidates = [genome for genome in drawn if not waits_for(genome)]
-    result = back_test(candidates, bars)
+    return klines, bars, drawn
+
+
+def leaving_for_every_reason(candidates: list[Genome], bars: Bars, side: str) -> list[Genome]:
+    """Of each reason, the one of the candidates that leaves a side for it most often."""
+    trades = back_test(candidates, bars).trade_list().filter(pl.col("side") == side)
     chosen: dict[int, None] = {}
     for reason in REASONS.values():
-        listed = result.trade_list().filter(pl.col("reason") == reason)
+        listed = trades.filter(pl.col("reason") == reason)
         chosen |= dict.fromkeys(listed["genome"].value_counts(sort=True)["genome"].head(1).to_list())
-    return klines, bars, [candidates[place] for place in chosen]
+    return [candidates[place] for place in chosen]
 
 
 def back_test(genomes: list[Genome], bars: Bars) -> Population:
@@ -212,20 +233,51 @@ def back_test(genomes: list[Genome], bars: Bars) -> Population:
     return backtest(genomes, bars, costs, watched=True, record_trades=True)
 
 
+def within(journal: dict[tuple[str, str], list[Trip]], bars: Bars) -> dict[tuple[str, str], list[Trip]]:
+    """Trips that end within the bars: what was decided at the last close is filled after the end."""
+    ended = {key: [trip for trip in closed if trip[1] < bars.count] for key, closed in journal.items()}
+    return {key: closed for key, closed in ended.items() if closed}
+
+
+def reasons_of(found: dict[tuple[str, str], list[Trip]]) -> Counter[str]:
+    return Counter(reason for closed in found.values() for *_, reason in closed)
+
+
 def test_the_journal_is_the_back_test_decision_by_decision(
-    world: tuple[pl.DataFrame, Bars, list[Genome]],
+    market: tuple[pl.DataFrame, Bars, list[Genome]],
 ) -> None:
-    klines, bars, genomes = world
-    population = back_test(genomes, bars)
-    expected = back_tested(genomes, population)
+    klines, bars, drawn = market
+    genomes = leaving_for_every_reason([genome for genome in drawn if not waits_for(genome)], bars, "long")
+    expected = back_tested(genomes, back_test(genomes, bars))
     journal = trips(list(Paper(genomes, klines, bars).journal()))
-    reasons = Counter(reason for closed in expected.values() for *_, reason in closed)
+    assert within(journal, bars) == expected
+    reasons = reasons_of(expected)
     assert reasons.keys() == set(REASONS.values())
-    # What was decided at the last close is filled after the end.
-    within = {
-        key: kept
-        for key, closed in journal.items()
-        if (kept := [trip for trip in closed if trip[1] < bars.count])
-    }
-    assert within == expected
     assert sum(reasons.values()) > 60
+
+
+@pytest.mark.parametrize("side", [Side.SHORT, Side.BOTH])
+def test_so_it_is_for_shorts_on_futures(market: tuple[pl.DataFrame, Bars, list[Genome]], side: Side) -> None:
+    """Each on an account of its own: an account of several does not hold a contract both ways."""
+    klines, bars, drawn = market
+    candidates = [genome for genome in drawn if genome.side is side and not waits_for(genome, Market.USDM)]
+    genomes = leaving_for_every_reason(candidates, bars, "short")
+    expected = back_tested(genomes, back_test(genomes, bars))
+    decisions = [
+        decision for genome in genomes for decision in Paper([genome], klines, bars, Market.USDM).journal()
+    ]
+    assert within(trips(decisions), bars) == expected
+    assert reasons_of(expected).keys() == set(REASONS.values())
+    entered = Counter(decision.direction for decision in decisions if decision.action is Action.ENTER)
+    assert entered[Direction.SHORT] > 20
+    assert (entered[Direction.LONG] > 5) is (side is Side.BOTH)
+
+
+def test_on_spot_a_short_is_a_skipped_candidate(market: tuple[pl.DataFrame, Bars, list[Genome]]) -> None:
+    klines, bars, drawn = market
+    (genome, *_) = leaving_for_every_reason(
+        [item for item in drawn if item.side is Side.SHORT], bars, "short"
+    )
+    account = Paper([genome], klines, bars)
+    skipped = [item for bar in range(60) for item in account.decided(bar, START_MS + (bar + 1) * TICK_MS)]
+    assert {(item.outcome, item.reason_code) for item in skipped} == {(Outcome.SKIPPED, "no_shorts_on_spot")}

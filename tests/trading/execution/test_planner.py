@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -19,9 +20,10 @@ from tests.trading_scenario import (
 from trading.errors import BadData
 from trading.execution.planner import plan
 from trading.model.canonical import client_order_id
-from trading.model.decision import Decision, Verdict, VerdictKind
+from trading.model.decision import Decision, Direction, Verdict, VerdictKind
 from trading.model.order import Order, OrderState, Side
-from trading.model.snapshot import Snapshot
+from trading.model.series import Market
+from trading.model.snapshot import Snapshot, SymbolView
 from trading.risk.gate import judge
 from trading.risk.limits import RiskLimits
 
@@ -106,6 +108,35 @@ def test_an_exit_without_price_or_filters_still_goes_out() -> None:
     blind = snapshot(view(close=NAN), portfolio={"positions": held}, instruments={})
     (order,) = planned(blind, exit_decision(reference_price=NAN))
     assert (order.quantity, order.reference_price) == (Decimal("7.50049"), Decimal("93.5"))
+
+
+def futures(*views: SymbolView, **changes: Any) -> Snapshot:
+    listed = {item.symbol: instrument(item.symbol, market=Market.USDM) for item in views}
+    return snapshot(*views, **({"market": Market.USDM, "instruments": listed} | changes))
+
+
+def test_a_short_entry_sells_and_its_exit_buys_back() -> None:
+    enter = decision(direction=Direction.SHORT, quote_amount=Decimal(333))
+    (sold,) = planned(futures(view(spot_close=100.0)), enter)
+    assert (sold.side, sold.quantity, sold.market) == (Side.SELL, Decimal("3.33"), Market.USDM)
+    assert (sold.reduce_only, sold.adds_exposure) == (False, True)
+    held = {"positions": (position(quantity=Decimal("-3.3305")),)}
+    (bought,) = planned(futures(view(), portfolio=held), exit_decision())
+    assert (bought.side, bought.quantity, bought.market) == (Side.BUY, Decimal("3.33"), Market.USDM)
+    assert (bought.reduce_only, bought.adds_exposure) == (True, False)
+
+
+def test_an_exit_without_filters_goes_to_the_market_of_the_account() -> None:
+    held = {"positions": (position(quantity=Decimal(-3)),)}
+    (order,) = planned(futures(view(), portfolio=held, instruments={}), exit_decision())
+    assert (order.side, order.quantity, order.market) == (Side.BUY, Decimal(3), Market.USDM)
+
+
+def test_a_short_on_a_spot_pair_is_never_sent() -> None:
+    own = decision(direction=Direction.SHORT)
+    assert planned(snapshot(), own) == ()
+    with pytest.raises(BadData, match="short was approved on a spot pair"):
+        plan([own], [verdict(own, "100")], snapshot(), "paper", NOW_MS)
 
 
 def test_disagreement_with_the_gate_sends_nothing() -> None:
