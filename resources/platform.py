@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -35,11 +35,13 @@ from resources.settings import (
     modified_ns,
 )
 from resources.venues.binance.settings import require_same_market
+from resources.venues.paper.futures import PaperFuturesVenue
 from resources.venues.paper.resource import PaperVenue
 from trading.bars.quality import CheckOutcome
 from trading.desks.desk import Desk
 from trading.errors import FixConfiguration
 from trading.instruments.calendar import Maintenance
+from trading.instruments.contracts import Contract, contracts_of
 from trading.instruments.corrections import Correction
 from trading.instruments.rows import instruments_of
 from trading.model.canonical import digest
@@ -47,9 +49,9 @@ from trading.model.days import end_ms, start_ms
 from trading.model.instrument import Instrument
 from trading.model.interval import DAY_MS, MINUTE_MS
 from trading.model.order import Order
-from trading.model.series import Market
+from trading.model.series import Market, Series
 from trading.model.snapshot import Snapshot
-from trading.ports import Clock, MarketData, Notifier, Venue
+from trading.ports import Account, Clock, MarketData, Notifier, Venue
 from warehouse.datasets.instruments import INSTRUMENTS, UNIVERSE
 from warehouse.datasets.market import KLINES
 from warehouse.flags import kill_flag
@@ -60,6 +62,7 @@ from warehouse.ledger import orders, portfolio
 from warehouse.ledger.backend import Ledger, open_ledger
 
 if TYPE_CHECKING:
+    from resources.execution.cover import Seen
     from resources.market_data.coinbase.source import CoinbaseMarketData
     from resources.venues.binance.opening import BinanceConnection
 
@@ -79,7 +82,10 @@ class Platform:
         self.settings = settings
         #: The newest tick's snapshot by tick id, as stored in the ledger.
         self.snapshots: dict[str, Snapshot] = {}
+        #: What the last look at the protection of all holdings found.
+        self.protection: Seen | None = None
         self._seen_ms = 0
+        self._paper_looks: dict[str, int] = {}
 
     @cached_property
     def lake(self) -> Lake:
@@ -151,7 +157,7 @@ class Platform:
         if not self.settings.market_data.futures:
             raise FixConfiguration("market_data.futures is false; set it to true to follow perpetuals")
         ingest = self.ingest
-        return FuturesIngest(ingest.source, ingest.others, ingest.maintenance)
+        return FuturesIngest(self.lake, ingest.source, ingest.others, ingest.maintenance)
 
     @cached_property
     def futures_judge(self) -> FuturesJudge:
@@ -245,32 +251,56 @@ class Platform:
         self.market.prefetch(symbols, start_ms(days[0]), end_ms(days[-1]), report=report)
 
     def held(self) -> list[str]:
-        """Symbols in which the ledger holds a position now."""
+        """Spot pairs in which, or in whose contracts, the ledger holds a position now."""
         with self.ledger.read() as tx:
-            return sorted({position.symbol for position in portfolio.positions(tx) if position.quantity})
+            found = {position.symbol for position in portfolio.positions(tx)}
+        contracts = {}
+        if found and self.settings.venue.trades is not Market.SPOT:
+            contracts = self._contracts({}, found)
+        return sorted({contracts[name].pair if name in contracts else name for name in found})
 
     def instruments(self) -> dict[str, Instrument]:
-        """The newest universe in the lake as of now, with the filters that the paper venue enforces."""
+        """The newest universe in the lake as of now, on the market that orders go to."""
         days = self.lake.days(UNIVERSE)
         if not days:
             return {}
-        followed = self.universe(days[-1])["symbol"].to_list()
-        return instruments_of(self.lake.read(INSTRUMENTS, days[-1]), self.clock.now_ms(), symbols=followed)
+        followed = self.universe(days[-1])
+        if self.settings.venue.trades is Market.SPOT:
+            rows, symbols = self.lake.read(INSTRUMENTS, days[-1]), followed["symbol"].to_list()
+            return instruments_of(rows, self.clock.now_ms(), symbols=symbols)
+        pairs = dict(followed.select("symbol", "base").iter_rows())
+        with self.ledger.read() as tx:
+            held = {position.symbol for position in portfolio.positions(tx)}
+        return {symbol: found.instrument for symbol, found in self._contracts(pairs, held).items()}
+
+    def _contracts(self, pairs: Mapping[str, str], held: Collection[str]) -> dict[str, Contract]:
+        """The newest contracts in the lake as of now, of spot pairs and of positions."""
+        days = self.lake.days(INSTRUMENTS)
+        if not days:
+            return {}
+        rows, quote = self.lake.read(INSTRUMENTS, days[-1]), self.settings.universe.quote
+        return contracts_of(rows, self.clock.now_ms(), pairs, quote, held=held)
 
     def paper_venue(self) -> PaperVenue:
         """The paper venue: it fills from the source's own minute klines, as a real venue would."""
-        return PaperVenue(
+        spot = self.settings.venue.trades is Market.SPOT
+        return (PaperVenue if spot else PaperFuturesVenue)(
             self.ledger,
             bars=self._minutes_from,
             costs=self.settings.paper.costs,
             instruments=self.instruments(),
             clock=self.clock,
             currency=self.settings.universe.quote,
+            looks=self._paper_looks,
         )
 
     def venue(self) -> Venue:
         """Where orders go: the paper venue, or the account that the settings name."""
         return self.paper_venue() if self.settings.venue.kind == "paper" else self.binance.venue
+
+    def account(self) -> Account:
+        """The account that orders go to, as its venue shows it."""
+        return self.paper_venue() if self.settings.venue.kind == "paper" else self.binance.account
 
     @cached_property
     def binance(self) -> BinanceConnection:
@@ -286,7 +316,8 @@ class Platform:
             return orders.by_id(tx, client_order_id)
 
     def _minutes_from(self, symbol: str, start_ms: int) -> pl.DataFrame:
-        return self.market.klines([symbol], start_ms, self.clock.now_ms())
+        series = Series.SPOT if self.settings.venue.trades is Market.SPOT else Series.USDM
+        return self.market.klines([symbol], start_ms, self.clock.now_ms(), series)
 
 
 @lru_cache(maxsize=4)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import typer
 
 from apps.cli import (
@@ -13,6 +15,7 @@ from apps.cli import (
     guard,
     impact,
     live,
+    orders,
     rate,
     reconcile,
     run,
@@ -24,10 +27,11 @@ from apps.cli import (
     ui,
     version,
 )
-from apps.cli.boundary import ErrorBoundary
+from apps.cli.boundary import FAILED, ErrorBoundary
 from apps.cli.data import check as data
 from apps.cli.environment import prepare
 from apps.cli.stats import commands as stats
+from resources.redaction import redact_this_process, traceback_text
 
 app = typer.Typer(
     cls=ErrorBoundary,
@@ -47,6 +51,7 @@ def environment() -> None:
 app.add_typer(run.run_app, name="run")
 for commands in (run.backfill_app, live.app, status.app, explain.app):
     app.add_typer(commands)
+app.add_typer(orders.app, name="orders")
 app.add_typer(audit.app, name="audit")
 app.add_typer(data.app, name="data")
 app.add_typer(stats.app, name="stats")
@@ -70,7 +75,13 @@ for commands in (ui.app, version.app):
 
 def main() -> None:
     """Entry point."""
-    app(prog_name="tidemill")
+    redact_this_process()
+    try:
+        app(prog_name="tidemill")
+    except Exception as error:
+        # Not left to the interpreter: Typer puts a hook of its own before ours.
+        sys.stderr.write(traceback_text(error))
+        sys.exit(FAILED)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from pipelines.orphans import end_orphans, process_tags
 from pipelines.runs import QUIET, first_error
 from resources.clock import SystemClock
 from resources.execution.alerting import report_failed_run
+from resources.factory.pace import require_every_close
 from resources.killswitch.evidence import catch_up
 from resources.platform import Platform, open_platform
 from trading.errors import FixConfiguration, RetryLater, TradingError
@@ -31,6 +32,8 @@ from warehouse.datasets.instruments import UNIVERSE
 #: Bounds of the sleep between two looks at the market's clock.
 _LONGEST_POLL_SECONDS = 0.25
 _SHORTEST_POLL_SECONDS = 0.02
+#: How long the ledger's file stays open after a transaction: a bar has dozens, close together.
+_LINGER_SECONDS = 0.05
 _ALWAYS = ("klines", "kline_gaps", "kline_certificates", "btc_condition", "fork_scores", "rating_kicks")
 _HOURLY = ("features", "ml_confidence")
 
@@ -66,7 +69,7 @@ def run_live(report: Callable[[BarOutcome], None], *, bars: int | None = None) -
     Raises
     ------
     FixConfiguration
-        If ``live.interval`` is shorter than 15 minutes.
+        If ``live.interval`` is shorter than 15 minutes, or longer with the genome desk at work.
     KeyboardInterrupt
         After the bar at work, when the process was interrupted.
     """
@@ -74,6 +77,7 @@ def run_live(report: Callable[[BarOutcome], None], *, bars: int | None = None) -
     interval = platform.settings.live.interval
     if interval not in RESAMPLED:
         raise FixConfiguration(f"live.interval {interval.value}: use 15m, 1h, 4h or 1d")
+    require_every_close(platform, interval)
     stop = threading.Event()
     heart = Heart(platform.control_folder)
     with ThreadPoolExecutor(1, thread_name_prefix="live") as thread:
@@ -95,7 +99,11 @@ def _trade(
     step = platform.settings.live.interval.milliseconds
     last_ms: int | None = None
     extended_ms: int | None = None
-    with open_instance() as instance, _settled_memory() as settle:
+    with (
+        open_instance() as instance,
+        platform.ledger.lingering(_LINGER_SECONDS),
+        _settled_memory() as settle,
+    ):
         end_orphans(instance)
         started = _run("reconcile", instance)
         if not started.success:
@@ -104,6 +112,8 @@ def _trade(
             with suppress(TradingError):  # the files of the kill chain keep what the ledger cannot take now
                 catch_up(platform.ledger, platform.control_folder, SystemClock().now_ms())
             outcome, extended_ms = trade_bar(platform, instance, close_ms, extended_ms)
+            if not outcome.decided:
+                _run("reconcile", instance)  # what is held needs its stops whatever else failed
             heart.traded(close_ms)
             missed = 0 if last_ms is None else (close_ms - last_ms) // step - 1
             report(replace(outcome, missed=missed))

@@ -4,13 +4,15 @@ Every op finds its facts in the ledger under the tick's id, so a run that died a
 from the start without doubling or losing anything.
 """
 
+from contextlib import suppress
 from typing import Any
 
 import dagster as dg
 
 from resources.execution.alerting import report_tick
 from resources.execution.books import anchor, close_books
-from resources.execution.sender import cancel_stale_intents, send, settle
+from resources.execution.protecting import protect_platform
+from resources.execution.sender import Settled, cancel_stale_intents, send, settle
 from resources.execution.signing import SIGNING_KEY_FILE, signing_key
 from resources.execution.ticks import (
     commit,
@@ -19,9 +21,9 @@ from resources.execution.ticks import (
     require_tradable,
     take_snapshot,
 )
-from resources.platform import PlatformResource
+from resources.platform import Platform, PlatformResource
 from resources.reconciliation.step import reconcile_platform
-from trading.errors import HaltTrading
+from trading.errors import HaltTrading, RetryLater, TradingError
 from trading.execution.approval import sign_intents
 from trading.execution.planner import plan
 from trading.model.decision import Decision, Outcome, Verdict, VerdictKind
@@ -49,12 +51,14 @@ def _refuse_history(context: dg.OpExecutionContext) -> None:
 
 @dg.op(name="take_snapshot", tags={"tidemill/touches": "ledger"})
 def take_snapshot_op(context: dg.OpExecutionContext, config: Tick, platform: PlatformResource) -> str:
-    """Reconcile the account, judge the day's data anew and freeze what this tick knows."""
+    """Reconcile the account, protect what it holds, judge the day's data anew and freeze what this tick knows."""
     _refuse_history(context)
     tidemill, now_ms = platform.get(), platform.get().clock.now_ms()
     require_tradable(tidemill, config.bar_close_ms, now_ms)
     require_quality(tidemill, config.bar_close_ms)
     reconciled = reconcile_platform(tidemill, patience_seconds=_PATIENCE_SECONDS)
+    with suppress(RetryLater):  # settling the tick's orders does it again
+        protect_platform(tidemill)
     snapshot = take_snapshot(tidemill, config.bar_close_ms, now_ms)
     left = cancel_stale_intents(tidemill.ledger, snapshot.tick_id, now_ms)
     context.add_output_metadata(
@@ -126,26 +130,40 @@ def send_orders(context: dg.OpExecutionContext, tick_id: str, platform: Platform
     """Send the tick's intents; the only op that touches a venue."""
     _refuse_history(context)
     tidemill = platform.get()
-    key = signing_key(tidemill.settings.path(SIGNING_KEY_FILE))
-    done = send(
-        tidemill.ledger,
-        tidemill.venue(),
-        tick_id,
-        tidemill.clock.now_ms(),
-        key=key,
-        halted=lambda: tidemill.kill_flag.halted,
-        clock=tidemill.clock,
-    )
+    try:
+        done = _send(tidemill, tick_id)
+    except TradingError:
+        # An order that closes a holding may have taken its stop away and not gone out itself.
+        with suppress(TradingError):
+            protect_platform(tidemill)
+        raise
     context.add_output_metadata({"sent": done.sent, "fills": done.new_fills, "unknown": done.unknown})
     return tick_id
 
 
 @dg.op(pool="paper_account")
 def settle_orders(context: dg.OpExecutionContext, tick_id: str, platform: PlatformResource) -> str:
-    """Book the fills that the venue has by now: positions, cash and audit in one transaction each."""
+    """Book the fills that the venue has by now, and protect what they opened.
+
+    What waited for a stop to be proven cancelled goes out once it is.
+    """
     tidemill = platform.get()
-    done = settle(tidemill.ledger, tidemill.venue(), tidemill.clock.now_ms())
-    context.add_output_metadata({"fills": done.new_fills, "unknown": done.unknown})
+    done = settle(
+        tidemill.ledger,
+        tidemill.venue(),
+        tidemill.clock.now_ms(),
+        listed=tidemill.account().open_orders,
+    )
+    late = _send(tidemill, tick_id)
+    protected = protect_platform(tidemill)
+    context.add_output_metadata(
+        {
+            "fills": done.new_fills + late.new_fills + protected.new_fills,
+            "unknown": done.unknown + late.unknown + protected.unknown,
+            "protective_orders_placed": protected.placed,
+            "without_stop": len(protected.bare),
+        }
+    )
     return tick_id
 
 
@@ -181,6 +199,18 @@ def decision_job() -> None:
     notify(close_tick(settle_orders(send_orders(commit_intents(tick, decided, verdicts)))))
 
 
+def _send(tidemill: Platform, tick_id: str) -> Settled:
+    return send(
+        tidemill.ledger,
+        tidemill.venue(),
+        tick_id,
+        tidemill.clock.now_ms(),
+        key=signing_key(tidemill.settings.path(SIGNING_KEY_FILE)),
+        halted=lambda: tidemill.kill_flag.halted,
+        clock=tidemill.clock,
+    )
+
+
 def _count(reasons: list[str]) -> dict[str, Any]:
     return {reason: reasons.count(reason) for reason in sorted(set(reasons))}
 
@@ -188,7 +218,7 @@ def _count(reasons: list[str]) -> dict[str, Any]:
 def _table(fired: list[Decision]) -> dg.MetadataValue:
     lines = ["| desk | symbol | action | reason | amount |", "|---|---|---|---|---|"]
     lines += [
-        f"| {d.desk} | {d.symbol} | {d.action.value} | {d.reason_code} | {d.quote_amount:.2f} |"
+        f"| {d.desk} | {d.symbol} | {d.action.value} {d.direction.value} | {d.reason_code} | {d.quote_amount:.2f} |"
         for d in fired[:50]
     ]
     return dg.MetadataValue.md("\n".join(lines))

@@ -8,6 +8,7 @@ from resources.notifiers.delivery import deliver
 from resources.platform import Platform
 from trading.alerts.alert import Alert, Severity
 from trading.alerts.dedupe import Routing, SentAlert, route
+from trading.execution.links import PROTECTIVE
 from trading.model.canonical import digest
 from trading.model.decision import Decision, Outcome, VerdictKind
 from trading.model.interval import MINUTE_MS
@@ -84,6 +85,7 @@ def report_tick(platform: Platform, tick_id: str) -> bool:
         return False
     refused = Counter(v.reason_code for v in verdicts.values() if v.kind is VerdictKind.REFUSED)
     unknown = [order for order in placed if order.state is OrderState.UNKNOWN]
+    decided_on = [order for order in placed if order.role not in PROTECTIVE]
     lines = [_line(decision, verdicts[decision.decision_id].kind) for decision in fired]
     lines += [f"refused {count} x {reason}" for reason, count in sorted(refused.items())]
     lines += [f"UNKNOWN outcome: {order.client_order_id} {order.symbol}" for order in unknown]
@@ -91,11 +93,12 @@ def report_tick(platform: Platform, tick_id: str) -> bool:
         platform,
         key=f"tick:{tick_id}",
         severity=Severity.CRITICAL if unknown else Severity.INFO,
-        title=f"{len(placed)} order(s), {sum(refused.values())} refused",
+        title=f"{len(decided_on)} order(s), {sum(refused.values())} refused",
         body="\n".join(lines),
     )
     return True
 
 
 def _line(decision: Decision, kind: VerdictKind) -> str:
-    return f"{decision.desk}: {decision.action.value} {decision.symbol} ({decision.reason_code}) {kind.value}"
+    way = f"{decision.action.value} {decision.direction.value}"
+    return f"{decision.desk}: {way} {decision.symbol} ({decision.reason_code}) {kind.value}"

@@ -30,6 +30,11 @@ class AccountHold:
         self._ledger, self._lease, self._clock = ledger, lease, clock
 
     @property
+    def ledger(self) -> Ledger:
+        """Where facts of the venue are booked: they need no lease."""
+        return self._ledger
+
+    @property
     def lease(self) -> Lease:
         """The lease as last renewed."""
         return self._lease

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
 
 from resources.execution.leasing import AccountHold, account_hold
+from resources.execution.starting import start
 from trading.errors import HaltTrading, RetryLater, UnknownOutcome
-from trading.execution.approval import objection
 from trading.execution.lifecycle import Event, EventKind
+from trading.execution.links import PROTECTIVE
 from trading.execution.reports import events_of
-from trading.model.order import Order, OrderState, Side
+from trading.model.account import VenueOrder
+from trading.model.order import Order, OrderState
 from trading.ports import Clock, OrderReport, Venue
-from trading.reconciliation.state import FOREIGN_DESKS
-from warehouse.ledger import breaks, controls, decisions, fills, order_history, orders, portfolio
+from warehouse.ledger import fills, order_history, orders
 from warehouse.ledger.backend import Ledger, Transaction
 
 #: States in which the venue may know more than the ledger does.
@@ -43,7 +43,13 @@ class Settled:
 
 
 def settle(
-    ledger: Ledger, venue: Venue, now_ms: int, *, account: str = "main", lease_clock: Clock | None = None
+    ledger: Ledger,
+    venue: Venue,
+    now_ms: int,
+    *,
+    account: str = "main",
+    lease_clock: Clock | None = None,
+    listed: Callable[[], Sequence[VenueOrder]] = tuple,
 ) -> Settled:
     """Bring every order that is not terminal up to what the venue knows.
 
@@ -52,14 +58,18 @@ def settle(
     never arrived: it is an intent again. Until one of both is proven it stays unknown. Fills are booked
     once, whatever is reported how often.
 
+    Parameters
+    ----------
+    listed
+        Asked once for what is open at the venue: an order that rests there, with no fill that is not booked,
+        needs no look of its own.
+
     Raises
     ------
     RetryLater
         If another sender works on the account.
     """
-    with ledger.read() as tx:
-        found = orders.in_states(tx, (*_IN_DOUBT, *_AT_VENUE))
-    open_orders = [order for order in found if (order.venue, order.account) == (venue.name, account)]
+    open_orders = _to_look_at(ledger, venue.name, account, listed)
     if not open_orders:
         return Settled()
     booked = unknown = cancelled = 0
@@ -77,7 +87,7 @@ def settle(
                 continue
             booked += book(ledger, order, report, now_ms)
             if _wants_cancel(ledger, order):
-                booked += _cancel_at_venue(ledger, venue, order, now_ms)
+                booked += cancel_at_venue(ledger, venue, order, now_ms)
                 cancelled += 1
     return Settled(new_fills=booked, cancelled=cancelled, unknown=unknown)
 
@@ -125,30 +135,52 @@ def send(
         ]
     if not of_tick:
         return Settled()
+    with account_hold(ledger, f"{venue.name}/{account}", clock=lease_clock) as hold:
+        return dispatch(hold, venue, of_tick, now_ms, key=key, halted=halted, clock=clock)
+
+
+def dispatch(
+    hold: AccountHold,
+    venue: Venue,
+    ids: Sequence[str],
+    now_ms: int,
+    *,
+    key: bytes,
+    halted: Callable[[], bool] = lambda: False,
+    clock: Clock | None = None,
+) -> Settled:
+    """Send intents under a lease that is held; see `send`.
+
+    Before an order that closes a holding goes out, what protects the holding is cancelled: a venue may lock
+    what a resting stop covers, and both together would close more than is held. While the venue has not
+    proven that it is gone, the order stays an intent.
+    """
     sent = booked = cancelled = unknown = held = 0
     forged = []
-    with account_hold(ledger, f"{venue.name}/{account}", clock=lease_clock) as hold:
-        for client_order_id in of_tick:
-            if clock is not None:
-                now_ms = max(now_ms, clock.now_ms())
-            order, wrong = _start(hold, client_order_id, key, now_ms, halted=halted)
-            if wrong:
-                forged.append(f"{client_order_id}: {wrong}")
-            cancelled += order.state is OrderState.CANCELLED
-            held += order.state is OrderState.INTENT
-            if order.state is not OrderState.SENDING:
-                continue
-            sent += 1
-            try:
-                report = venue.submit(replace(order, sending_at_ms=now_ms))
-            except UnknownOutcome as error:
-                unknown += 1
-                _move(hold, order, OrderState.UNKNOWN, str(error), now_ms)
-            except RetryLater as error:
-                _move(hold, order, OrderState.INTENT, f"the venue took nothing: {error}", now_ms)
-                raise
-            else:
-                booked += book(ledger, order, report, now_ms)
+    for client_order_id in ids:
+        if clock is not None:
+            now_ms = max(now_ms, clock.now_ms())
+        order, wrong, protection = start(hold, client_order_id, key, now_ms, halted=halted)
+        if protection:
+            booked += sum(cancel_at_venue(hold.ledger, venue, leg, now_ms) for leg in protection)
+            order, wrong, _ = start(hold, client_order_id, key, now_ms, halted=halted)
+        if wrong:
+            forged.append(f"{client_order_id}: {wrong}")
+        cancelled += order.state is OrderState.CANCELLED
+        held += order.state is OrderState.INTENT
+        if order.state is not OrderState.SENDING:
+            continue
+        sent += 1
+        try:
+            report = venue.submit(replace(order, sending_at_ms=now_ms))
+        except UnknownOutcome as error:
+            unknown += 1
+            _move(hold, order, OrderState.UNKNOWN, str(error), now_ms)
+        except RetryLater as error:
+            _move(hold, order, OrderState.INTENT, f"the venue took nothing: {error}", now_ms)
+            raise
+        else:
+            booked += book(hold.ledger, order, report, now_ms)
     if forged:
         raise HaltTrading(
             f"{len(forged)} order(s) were not sent, the risk gate did not approve them: {'; '.join(forged)}. "
@@ -158,9 +190,16 @@ def send(
 
 
 def cancel_stale_intents(ledger: Ledger, tick_id: str, now_ms: int) -> int:
-    """Cancel intents that an earlier tick left unsent: the market that they were meant for is gone."""
+    """Cancel intents that an earlier tick left unsent: the market that they were meant for is gone.
+
+    What protects a holding stays: it is wanted as long as the holding is.
+    """
     with ledger.read() as tx:
-        left = [order for order in orders.in_states(tx, (OrderState.INTENT,)) if order.tick_id != tick_id]
+        left = [
+            order
+            for order in orders.in_states(tx, (OrderState.INTENT,))
+            if order.tick_id != tick_id and order.role not in PROTECTIVE
+        ]
     return sum(_cancel_unsent(ledger, order, "its tick ended before it was sent", now_ms) for order in left)
 
 
@@ -181,7 +220,7 @@ def cancel_open(ledger: Ledger, venue: Venue, now_ms: int) -> Settled:
         elif order.state in _IN_DOUBT:
             unknown += 1
         else:
-            booked += _cancel_at_venue(ledger, venue, order, now_ms)
+            booked += cancel_at_venue(ledger, venue, order, now_ms)
             cancelled += 1
     return Settled(new_fills=booked, cancelled=cancelled, unknown=unknown)
 
@@ -197,70 +236,6 @@ def book(ledger: Ledger, order: Order, report: OrderReport, now_ms: int) -> int:
         for event in events_of(order_history.life(tx, current), report):
             orders.append(tx, current, event, now_ms)
     return new
-
-
-def _start(
-    hold: AccountHold, client_order_id: str, key: bytes, now_ms: int, *, halted: Callable[[], bool]
-) -> tuple[Order, str]:
-    """Commit *sending*, or why not; returns the order as it then is, and what is wrong with its approval."""
-    with hold.transaction() as tx:
-        order = orders.require(tx, client_order_id)
-        if order.state is not OrderState.INTENT:
-            return order, ""
-        wrong = objection(orders.signed(tx, order), decisions.verdict(tx, order.decision_id), key)
-        if wrong:
-            return orders.append(tx, order, Event(EventKind.REJECT, f"not sent: {wrong}"), now_ms), wrong
-        if order.adds_exposure and (halted() or controls.current(tx).halted):
-            return _ended(tx, order, "halted before it was sent", now_ms), ""
-        if order.adds_exposure and (_in_doubt(tx, order) or _broken(tx, order)):
-            return order, ""
-        if order.reduce_only and _reducible(tx, order) < order.quantity:
-            return _ended(tx, order, "it would reduce more than is held", now_ms), ""
-        return orders.append(tx, order, Event(EventKind.SEND, "sending"), now_ms), ""
-
-
-def _in_doubt(tx: Transaction, order: Order) -> bool:
-    """Whether the outcome of another order of the symbol is not known."""
-    return any(
-        other.symbol == order.symbol and (other.venue, other.account) == (order.venue, order.account)
-        for other in orders.in_states(tx, _IN_DOUBT)
-    )
-
-
-def _broken(tx: Transaction, order: Order) -> bool:
-    """Whether ledger and venue disagree on the symbol, or on the account's cash."""
-    symbols, of_account = breaks.blocking(tx)
-    return bool(of_account) or order.symbol in symbols
-
-
-def _reducible(tx: Transaction, order: Order) -> Decimal:
-    """What is held and no other live order is about to close; orders of one bracket cover the same holding.
-
-    What others have closed of it already is no longer there, whatever the desk's own position says.
-    """
-    towards = 1 if order.side is Side.SELL else -1
-    held = portfolio.position(tx, order.desk, order.strategy_id, order.symbol)
-    foreign = portfolio.quantity_of(tx, order.symbol, FOREIGN_DESKS) * towards
-    own = Decimal(0) if held is None else held.quantity * towards
-    closable = max(own + min(foreign, Decimal(0)), Decimal(0))
-    if order.parent_id:
-        return closable
-    spoken_for = sum(
-        (
-            order_history.life(tx, other).remaining
-            for other in orders.in_states(tx, (*_IN_DOUBT, *_AT_VENUE))
-            if other.reduce_only
-            and not other.parent_id
-            and other.side is order.side
-            and _holding(other) == _holding(order)
-        ),
-        Decimal(0),
-    )
-    return closable - spoken_for
-
-
-def _holding(order: Order) -> tuple[str, str, str]:
-    return (order.desk, order.strategy_id, order.symbol)
 
 
 def _absent(hold: AccountHold, venue: Venue, order: Order, now_ms: int) -> bool:
@@ -285,13 +260,36 @@ def _absent(hold: AccountHold, venue: Venue, order: Order, now_ms: int) -> bool:
         return True
 
 
+def _to_look_at(
+    ledger: Ledger, venue: str, account: str, listed: Callable[[], Sequence[VenueOrder]]
+) -> list[Order]:
+    """Orders that the venue may know more of than the ledger does."""
+    with ledger.read() as tx:
+        found = orders.in_states(tx, (*_IN_DOUBT, *_AT_VENUE))
+        own = [order for order in found if (order.venue, order.account) == (venue, account)]
+        lives = order_history.lives(tx, own)
+    resting = {
+        order.client_order_id
+        for order in own
+        if order.state in _AT_VENUE and not lives[order.client_order_id].cancel_requested
+    }
+    executed = {item.client_order_id: item.executed for item in listed()} if resting else {}
+    return [
+        order
+        for order in own
+        if order.client_order_id not in resting
+        or executed.get(order.client_order_id) != lives[order.client_order_id].filled
+    ]
+
+
 def _wants_cancel(ledger: Ledger, order: Order) -> bool:
     with ledger.read() as tx:
         current = orders.require(tx, order.client_order_id)
         return current.state in _AT_VENUE and order_history.life(tx, current).cancel_requested
 
 
-def _cancel_at_venue(ledger: Ledger, venue: Venue, order: Order, now_ms: int) -> int:
+def cancel_at_venue(ledger: Ledger, venue: Venue, order: Order, now_ms: int) -> int:
+    """Cancel an order whose wish to be cancelled is committed; returns the new fills that were booked."""
     try:
         report = venue.cancel(order.client_order_id)
     except (UnknownOutcome, RetryLater):

@@ -95,7 +95,14 @@ def reconcile(
     RetryLater
         If another sender works on the account, or venue or ledger cannot be reached now.
     """
-    settled = settle(ledger, venue, account.now_ms(), account=scope.account, lease_clock=lease_clock)
+    settled = settle(
+        ledger,
+        venue,
+        account.now_ms(),
+        account=scope.account,
+        lease_clock=lease_clock,
+        listed=account.open_orders,
+    )
     done = Reconciled(new_fills=settled.new_fills)
     for look in range(_LOOKS):
         with ledger.read() as tx:

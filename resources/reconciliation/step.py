@@ -10,7 +10,6 @@ from resources.reconciliation.reconcile import Reconciled, Scope, reconcile
 from trading.alerts.alert import Severity
 from trading.errors import RetryLater
 from trading.model.account import FillCause
-from trading.ports import Account, Venue
 from trading.reconciliation.breaks import BreakSeverity, shown
 from warehouse.ledger import breaks, fills
 from warehouse.ledger.breaks import StoredBreak
@@ -31,7 +30,7 @@ def reconcile_platform(platform: Platform, *, patience_seconds: float = 0.0) -> 
     RetryLater
         If it did not come to that in time; nothing was found or denied.
     """
-    venue, account = _account(platform)
+    venue, account = platform.venue(), platform.account()
     scope = Scope(platform.settings.universe.quote, listed=frozenset(platform.instruments()))
     deadline = time.monotonic() + patience_seconds
     while True:
@@ -45,14 +44,6 @@ def reconcile_platform(platform: Platform, *, patience_seconds: float = 0.0) -> 
     _tell_of_fills(platform, account.now_ms())
     _tell_of_breaks(platform, venue.absence_proven_after_ms, account.now_ms())
     return done
-
-
-def _account(platform: Platform) -> tuple[Venue, Account]:
-    """The configured venue as orders are sent to it, and as it shows the account."""
-    if platform.settings.venue.kind == "paper":
-        paper = platform.paper_venue()
-        return paper, paper
-    return platform.binance.venue, platform.binance.account
 
 
 def _tell_of_fills(platform: Platform, now_ms: int) -> None:

@@ -257,20 +257,40 @@ def test_perpetuals_of_the_universe_are_followed(home: Home, venue: EmbeddedSand
         assert (row["underlying"], row["multiplier"]) == ("XLM", 1000)
         proven = platform.lake.read(BY_NAME["futures_certificates"], LAST)
         assert set(proven["status"]) == {"certified"}
-        rows = {(item["series"], item["symbol"]): item for item in proven.iter_rows(named=True)}
-        assert len(rows) == 6 * len(contracts)
+        entries = {(item["series"], item["symbol"]): item for item in proven.iter_rows(named=True)}
+        assert len(entries) == 6 * len(contracts)
         expected = {"usdm_klines": 1440, "mark_klines": 1440, "open_interest": 288, "funding_rates": 3}
         for series, count in expected.items():
-            certificate = rows[series, "BTCUSDT"]
+            certificate = entries[series, "BTCUSDT"]
             assert (certificate["expected"], certificate["observed"]) == (count, count), series
-        assert rows["usdm_klines", "BTCUSDT"]["files"] == 1
+        assert entries["usdm_klines", "BTCUSDT"]["files"] == 1
         assert platform.futures_judge.require_certified(BY_NAME["mark_klines"], LAST).equals(mark)
         platform.lake.write(BY_NAME["mark_klines"], LAST, mark.filter(pl.col("symbol") != "BTCUSDT"))
         with pytest.raises(BadData, match="mark_klines of .* is not certified: .*backfill --futures"):
             platform.futures_judge.require_certified(BY_NAME["mark_klines"], LAST)
+        cursor = look(instance, (home.root / "cursor").read_text())
         again = run_job(instance, "futures", partition_key=LAST.isoformat())
         assert again.success, failure(again)
-        assert platform.lake.read(BY_NAME["futures_certificates"], LAST).equals(proven)
+        facts = pl.exclude("partition_sha256")
+        certified = platform.lake.read(BY_NAME["futures_certificates"], LAST)
+        assert certified.select(facts).equals(proven.select(facts))
+        found = platform.lake.read(BY_NAME["mark_klines"], LAST)
+        values = pl.exclude("known_at")
+        assert found.select(values).equals(mark.select(values))
+        lost = found.filter(pl.col("symbol") == "BTCUSDT")
+        assert lost["known_at"].dt.epoch("ms").unique().to_list() == [at("12:00")], "they came late"
+        checks = {item.asset_key.to_user_string(): item for item in again.get_asset_check_evaluations()}
+        assert not checks["mark_klines"].passed
+        assert checks["index_klines"].passed
+        look(instance, look(instance, cursor))  # the second finds nothing new
+        alerts = rows(platform.ledger, "select title, body from alerts")
+        assert [row["title"] for row in alerts] == ["1440 rows of mark_klines of 1 day(s) were corrected"]
+        assert f"tidemill impact mark_klines {LAST}" in alerts[0]["body"]
+        touched = impact(
+            "mark_klines", LAST, defs=defs, instance=instance, lake=platform.lake, ledger=platform.ledger
+        )
+        assert touched.command == f"tidemill backfill --futures --from {LAST} --to {LAST}"
+        assert "futures_certificates" in {item.asset for item in touched.assets}
 
 
 def test_futures_that_are_switched_off_are_no_empty_market(home: Home, venue: EmbeddedSandbox) -> None:

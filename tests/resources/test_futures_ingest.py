@@ -43,19 +43,31 @@ class Prices:
         self.holes = holes
         self.bad = bad
         self.paid_hours = [0, 8, 16]
+        self.clock_ms = END + 1
+        self.rates: dict[tuple[str, int], float] = {}
+        self.closes: dict[tuple[str, int], float] = {}
 
     def now_ms(self) -> int:
-        return END + 1
+        return self.clock_ms
 
     def klines(self, symbols: Sequence[str], start: int, end: int, series: Series) -> pl.DataFrame:
         assert series is Series.MARK
         if self.bad in symbols:
             raise BadData(f"{self.bad}-1m-2026-01-03.zip is no whole zip")
         rows = [
-            (symbol, moment, 1.0, 1.0, 1.0, 1.0, self.name, moment + MINUTE_MS)
+            (
+                symbol,
+                moment,
+                1.0,
+                2.0,
+                1.0,
+                self.closes.get((symbol, minute), 1.0),
+                self.name,
+                moment + MINUTE_MS,
+            )
             for symbol in symbols
-            for moment in range(start, end, MINUTE_MS)
-            if (symbol, (moment - START) // MINUTE_MS) not in self.holes
+            for moment in range(start, min(end, self.clock_ms - MINUTE_MS + 1), MINUTE_MS)
+            if (symbol, minute := (moment - START) // MINUTE_MS) not in self.holes
         ]
         return pl.DataFrame(rows, schema=list(MARK_KLINES.schema), orient="row").cast(MARK_KLINES.schema)
 
@@ -65,9 +77,10 @@ class Prices:
 
     def funding_rates(self, symbols: Sequence[str], start: int, end: int) -> pl.DataFrame:
         rows = [
-            (symbol, START + hour * 60 * MINUTE_MS, 0.0001, 8, self.name)
+            (symbol, moment, self.rates.get((symbol, hour), 0.0001), 8, self.name, moment)
             for symbol in symbols
             for hour in self.paid_hours
+            if (moment := START + hour * 60 * MINUTE_MS) < self.clock_ms
         ]
         return pl.DataFrame(rows, schema=list(FUNDING_RATES.schema), orient="row").cast(FUNDING_RATES.schema)
 
@@ -91,7 +104,7 @@ def store(lake: Lake, name: str, ingest: FuturesIngest) -> None:
     dataset = {MARK_KLINES.name: MARK_KLINES, FUNDING_RATES.name: FUNDING_RATES}[name]
     found = ingest.fetch(name, CONTRACTS, DAY)
     series = pl.lit(name).alias("series")
-    lake.write(dataset, DAY, found.rows)
+    ingest.record(name, DAY, found, lake.write(dataset, DAY, found.rows))
     lake.write(FUTURES_SOURCES, DAY, found.files.select(series, pl.all()))
     lake.write(FUTURES_REPAIRS, DAY, found.repairs.select(series, pl.all()))
 
@@ -110,7 +123,7 @@ def minutes(symbol: str, first: int, last: int) -> set[tuple[str, int]]:
 def test_what_one_source_lacks_the_next_one_has(lake: Lake) -> None:
     both = minutes("AAAUSDT", 100, 103)
     first = Prices("archive", both | minutes("AAAUSDT", 10, 49))
-    store(lake, MARK_KLINES.name, FuturesIngest(first, [Prices("binance", both)], ()))
+    store(lake, MARK_KLINES.name, FuturesIngest(lake, first, [Prices("binance", both)], ()))
     judge, rows = certified(lake)
     assert rows["AAAUSDT"]["sources"] == '{"archive":1396,"binance":40}'
     assert (rows["AAAUSDT"]["observed"], rows["AAAUSDT"]["repaired"]) == (1436, 40)
@@ -126,7 +139,7 @@ def test_what_one_source_lacks_the_next_one_has(lake: Lake) -> None:
 
 
 def test_holes_that_nobody_could_be_asked_about_are_refused(lake: Lake) -> None:
-    store(lake, MARK_KLINES.name, FuturesIngest(Prices("archive", minutes("BBBUSDT", 0, 28)), [], ()))
+    store(lake, MARK_KLINES.name, FuturesIngest(lake, Prices("archive", minutes("BBBUSDT", 0, 28)), [], ()))
     judge, rows = certified(lake)
     assert rows["AAAUSDT"]["status"] == "certified"
     assert rows["BBBUSDT"]["reason"] == "29 of 1440 rows are missing that must exist"
@@ -136,17 +149,17 @@ def test_holes_that_nobody_could_be_asked_about_are_refused(lake: Lake) -> None:
 
 def test_a_symbol_whose_file_is_bad_comes_from_the_next_source(lake: Lake) -> None:
     bad = Prices("archive", bad="BBBUSDT")
-    store(lake, MARK_KLINES.name, FuturesIngest(bad, [Prices("binance")], ()))
+    store(lake, MARK_KLINES.name, FuturesIngest(lake, bad, [Prices("binance")], ()))
     _, rows = certified(lake)
     assert [row["sources"] for row in rows.values()] == ['{"archive":1440}', '{"binance":1440}']
     with pytest.raises(BadData, match="no whole zip"):
-        FuturesIngest(bad, [], ()).fetch(MARK_KLINES.name, CONTRACTS, DAY)
+        FuturesIngest(lake, bad, [], ()).fetch(MARK_KLINES.name, CONTRACTS, DAY)
 
 
 def test_a_missing_payment_refuses_its_series_alone(lake: Lake) -> None:
     source = Prices("archive")
     source.paid_hours = [0, 16]
-    ingest = FuturesIngest(source, [], ())
+    ingest = FuturesIngest(lake, source, [], ())
     store(lake, FUNDING_RATES.name, ingest)
     lake.write(MARK_KLINES, DAY, ingest.fetch(MARK_KLINES.name, CONTRACTS, DAY).rows)
     judge, _ = certified(lake)
@@ -158,7 +171,7 @@ def test_a_missing_payment_refuses_its_series_alone(lake: Lake) -> None:
 
 
 def test_without_a_certificate_of_these_bytes_nothing_is_read(lake: Lake) -> None:
-    ingest = FuturesIngest(Prices("archive"), [], ())
+    ingest = FuturesIngest(lake, Prices("archive"), [], ())
     store(lake, MARK_KLINES.name, ingest)
     judge = Judge(lake, 0.02)
     with pytest.raises(BadData, match="there is no certificate of what is stored"):

@@ -152,7 +152,7 @@ def test_fetching_again_leaves_every_byte_as_it_is(lake):
     source.clock_ms = END + 999
     again = store(lake, ingest)
     after = everything(lake)
-    assert (again.changed, again.late) == (0, 0)
+    assert (again.update.changed, again.update.late) == (0, 0)
     assert {name: after[name] == before[name] for name in before} == {
         "klines": True,
         "kline_sources": True,
@@ -169,7 +169,7 @@ def test_the_archive_corrects_what_was_provisional_and_both_remain_readable(lake
     archive = Recorded("archive", now_ms=END + 7_000)
     archive.closes = {("AAAUSDT", 10): 101.0}
     found = store(lake, KlineIngest(lake, archive))
-    assert (found.changed, found.late, found.compared) == (1, 1, True)
+    assert (found.update.changed, found.update.late, found.update.compared) == (1, 1, True)
     versions = lake.read(KLINE_VERSIONS, DAY)
     assert versions.select("version", "sha256", "final", "changed", "late").rows() == [
         (1, provisional.sha256, False, 0, 0),

@@ -1,4 +1,4 @@
-"""Paper matching: what a market order would have got, from the minute bars that followed it."""
+"""Paper matching: what an order would have got at the market, from the minute bars that followed it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import polars as pl
 from trading.costs.fees import fee
 from trading.costs.model import CostModel
 from trading.execution.filters import floor_to, price_against, to_decimal
+from trading.execution.triggers import arrival, is_conditional, triggered_at_ms
 from trading.model.instrument import Instrument
 from trading.model.order import Fill, Order, Side
 
@@ -20,8 +21,10 @@ def match(
     costs: CostModel,
     instrument: Instrument,
     earlier: Sequence[Fill] = (),
+    *,
+    largest: Decimal | None = None,
 ) -> tuple[Fill, ...]:
-    """Fills of a market order that the bars add to the earlier ones; empty when none.
+    """Fills of an order that the bars add to the earlier ones; empty when none.
 
     Each bar that opens at or after ``order.not_before_ms`` (and after the last earlier fill) and has
     volume fills up to ``costs.participation_fraction`` of it, on the lot grid, at its open worsened by
@@ -39,10 +42,19 @@ def match(
     -------
     tuple of Fill
         Ids ``<client_order_id>-<n>`` count from 1 over all fills. ``slippage_bps`` is against the open
-        of the bar, ``filled_at_ms`` its open time, the fee is in the quote currency.
+        of the bar (the price met, in the bar that sets an order off), ``filled_at_ms`` its open time, the
+        fee is in the quote currency.
     """
     remaining = order.quantity - sum((item.quantity for item in earlier), Decimal(0))
+    if largest is not None:
+        remaining = min(remaining, largest)
     after_ms = max((item.filled_at_ms for item in earlier), default=-1)
+    set_off_ms = None
+    if is_conditional(order) and not earlier:
+        set_off_ms = triggered_at_ms(order, minute_bars)
+        if set_off_ms is None:
+            return ()
+        after_ms = set_off_ms - 1
     opened = pl.col("open_time").dt.epoch("ms")
     bars = (
         minute_bars.filter(
@@ -67,7 +79,10 @@ def match(
         if quantity <= 0:
             continue
         number = len(earlier) + len(fills) + 1
-        fills.append(_fill(order, instrument, costs, number, opened_ms, open_price, volume, quantity))
+        met = to_decimal(open_price)
+        if opened_ms == set_off_ms:
+            met = arrival(order, met)
+        fills.append(_fill(order, instrument, costs, number, opened_ms, met, volume, quantity))
         remaining -= quantity
     return tuple(fills)
 
@@ -78,14 +93,13 @@ def _fill(
     costs: CostModel,
     number: int,
     opened_ms: int,
-    open_price: float,
+    met: Decimal,
     volume: float,
     quantity: Decimal,
 ) -> Fill:
     sign = 1 if order.side is Side.BUY else -1
-    arrival = to_decimal(open_price)
     slippage = to_decimal(costs.slippage_bps_of(float(quantity), volume)) / 10_000
-    price = price_against(arrival * (1 + sign * slippage), order.side, instrument.tick_size)
+    price = price_against(met * (1 + sign * slippage), order.side, instrument.tick_size)
     return Fill(
         venue=order.venue,
         venue_fill_id=f"{order.client_order_id}-{number}",
@@ -97,6 +111,6 @@ def _fill(
         fee=fee(quantity * price, costs.taker_fee_bps),
         fee_currency=instrument.quote,
         filled_at_ms=opened_ms,
-        slippage_bps=float(sign * (price - arrival) / arrival) * 10_000.0,
+        slippage_bps=float(sign * (price - met) / met) * 10_000.0,
         account=order.account,
     )

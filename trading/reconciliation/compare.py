@@ -70,7 +70,7 @@ def compare(local: LocalState, venue: VenueState, *, cash_tolerance: Decimal = C
         _cash_after(local, venue, fresh, moves),
         venue,
         currency=local.currency,
-        open_ends=may_still_fill(local, sorted_fills.ours),
+        open_ends=may_still_fill(local, venue, sorted_fills.ours),
         waiting=sorted_fills.waiting,
         cash_tolerance=cash_tolerance,
     )

@@ -10,6 +10,7 @@ from decimal import Decimal
 from trading.model.account import FillCause, VenueFill
 from trading.model.order import Fill
 from trading.reconciliation.breaks import ABSENT, Break, BreakKind, BreakSeverity, shown
+from trading.reconciliation.orders import waiting_for_a_price
 from trading.reconciliation.state import (
     MANUAL_DESK,
     VENUE_DESK,
@@ -50,6 +51,8 @@ def sort_fills(local: LocalState, venue: VenueState) -> SortedFills:
     """
     found = SortedFills()
     known_as = _venue_order_ids(local, venue)
+    waiting = waiting_for_a_price(local, venue)
+    at_large = [ours for name, ours in local.orders.items() if name not in waiting]
     seen: dict[str, VenueFill] = {}
     filled: dict[str, Decimal] = {}
     for item in sorted(venue.fills, key=lambda fill: (fill.filled_at_ms, fill.venue_fill_id)):
@@ -65,7 +68,7 @@ def sort_fills(local: LocalState, venue: VenueState) -> SortedFills:
         order = local.orders.get(item.client_order_id or known_as.get(item.venue_order_id, ""))
         if order is not None:
             _to_order(found, item, order, filled, venue)
-        elif not item.client_order_id and _may_be_ours(item, local.orders.values(), venue):
+        elif not item.client_order_id and _may_be_ours(item, at_large, venue):
             found.waiting.add(item.symbol)
         else:
             found.foreign.append(_foreign(item, venue))

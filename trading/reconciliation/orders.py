@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
+from trading.execution.triggers import is_conditional
 from trading.model.account import VenueOrder
 from trading.model.order import Fill, OrderState
 from trading.ports import OrderReport
@@ -91,13 +92,27 @@ def _shown(order: VenueOrder) -> str:
     return f"{order.side} {shown(order.quantity)} {order.symbol} {order.state}"
 
 
+def waiting_for_a_price(local: LocalState, venue: VenueState) -> set[str]:
+    """Stops and take-profits that the venue lists with no more executed than we know: they have not gone out.
+
+    They may rest for weeks, and must not make us blind to what others do meanwhile.
+    """
+    listed = {order.client_order_id: order for order in venue.orders}
+    return {
+        name
+        for name, ours in local.orders.items()
+        if name in listed and is_conditional(ours.order) and listed[name].executed <= ours.life.filled
+    }
+
+
 def may_still_fill(
-    local: LocalState, new_fills: Mapping[str, Sequence[Fill]]
+    local: LocalState, venue: VenueState, new_fills: Mapping[str, Sequence[Fill]]
 ) -> dict[str, tuple[Decimal, Decimal]]:
     """Most that our orders at the venue may have bought and sold (base) of each symbol without saying so yet."""
     open_ends: dict[str, tuple[Decimal, Decimal]] = {}
+    waiting = waiting_for_a_price(local, venue)
     for name, ours in local.orders.items():
-        if ours.life.state not in (*_IN_DOUBT, *_AT_VENUE):
+        if ours.life.state not in (*_IN_DOUBT, *_AT_VENUE) or name in waiting:
             continue
         rest = ours.life.remaining - sum((fill.quantity for fill in new_fills.get(name, ())), Decimal(0))
         if rest <= 0:

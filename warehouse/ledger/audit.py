@@ -77,6 +77,17 @@ def head(tx: Transaction) -> Anchor | None:
     return Anchor(rows[0]["sequence"], rows[0]["hash"]) if rows else None
 
 
+def after(tx: Transaction, sequence: int, *, besides: Sequence[str]) -> list[AuditRecord]:
+    """Records after a place in the trail that are not of some kinds, in order."""
+    kinds = {f"kind{index}": kind for index, kind in enumerate(besides)}
+    others = ", ".join(f":{name}" for name in kinds)
+    rows = tx.query(
+        f"select {_COLUMNS} from audit where sequence > :sequence and kind not in ({others}) order by sequence",
+        {"sequence": sequence, **kinds},
+    )
+    return [AuditRecord(**row) for row in rows]
+
+
 def ledger_id(tx: Transaction) -> str:
     """Identity of the ledger that the chain lives in, under which its anchors are kept."""
     return str(tx.query("select ledger_id from ledger_identity")[0]["ledger_id"])

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 from trading.execution.lifecycle import Life
 from trading.model.order import Order, OrderState
 from warehouse.ledger.backend import Transaction
+from warehouse.ledger.lookup import in_chunks
+
+#: States that only an order which the venue took gets into.
+_ACCEPTED = (OrderState.OPEN, OrderState.PARTIALLY_FILLED, OrderState.FILLED)
 
 
 def life(tx: Transaction, order: Order) -> Life:
@@ -28,6 +33,30 @@ def life(tx: Transaction, order: Order) -> Life:
         accepted=bool(past["accepted"]),
         cancel_requested=bool(past["asked"]),
     )
+
+
+def lives(tx: Transaction, orders: Iterable[Order]) -> dict[str, Life]:
+    """Where each of several orders is, by client order id, in two queries."""
+    known = {order.client_order_id: order for order in orders}
+    filled = dict.fromkeys(known, Decimal(0))
+    for row in in_chunks(tx, "select client_order_id, quantity from fills where client_order_id in", known):
+        filled[row["client_order_id"]] += Decimal(row["quantity"])
+    past: dict[str, list[tuple[str | None, str]]] = {name: [] for name in known}
+    columns = "client_order_id, from_state, to_state"
+    for row in in_chunks(tx, f"select {columns} from order_events where client_order_id in", known):
+        past[row["client_order_id"]].append((row["from_state"], row["to_state"]))
+    return {
+        name: Life(
+            client_order_id=name,
+            quantity=order.quantity,
+            state=order.state,
+            filled=filled[name],
+            sent=any(after == OrderState.SENDING for _, after in past[name]),
+            accepted=any(after in _ACCEPTED for _, after in past[name]),
+            cancel_requested=any(before == after for before, after in past[name]),
+        )
+        for name, order in known.items()
+    }
 
 
 def sending_at_ms(tx: Transaction, client_order_id: str) -> int | None:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
+from trading.execution.links import rests_as_protection
 from trading.ledger import transfers
 from trading.ledger.accounting import Equity, mark, rounded
 from trading.model.canonical import canonical_json
@@ -51,7 +52,7 @@ def load(
         positions=held,
         equity=marked.equity,
         equity_day_start=first[0]["equity"] if first else None,
-        pending_symbols=tuple(sorted({order.symbol for order in pending})),
+        pending_symbols=tuple(sorted({order.symbol for order in pending if not rests_as_protection(order)})),
         unknown_symbols=tuple(sorted({order.symbol for order in pending if order.state in _IN_DOUBT})),
         pending_buy_amount=cash_book.reserved(tx, currency),
         broken_symbols=broken_symbols,

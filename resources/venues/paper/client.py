@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
 from resources.venues.paper.parse import fill_content, order_content, read_fill, read_order
+from trading.errors import BadData
+from trading.ledger.accounting import signed_quantity
 from trading.model.order import Fill, Order, OrderState
 from trading.ports import OrderReport
 from warehouse.ledger.backend import Transaction
@@ -12,12 +15,19 @@ from warehouse.ledger.backend import Transaction
 
 @dataclass(frozen=True, slots=True)
 class BookEntry:
-    """One order of the book, with the text it was submitted as and its fills so far, oldest first."""
+    """One order of the book, with the text it was submitted as and its fills so far, oldest first.
+
+    Attributes
+    ----------
+    seen_until_ms
+        Bars that open earlier have been looked at: the order was not set off in them.
+    """
 
     order: Order
     content: str
     reason: str
     fills: tuple[Fill, ...]
+    seen_until_ms: int = 0
 
     @property
     def report(self) -> OrderReport:
@@ -28,7 +38,8 @@ class BookEntry:
 def read_entry(transaction: Transaction, client_order_id: str) -> BookEntry | None:
     """The order of that id; None when it never arrived."""
     rows = transaction.query(
-        "select content, state, accepted_at_ms, reason from paper_orders where client_order_id = :id",
+        "select content, state, accepted_at_ms, updated_at_ms, reason from paper_orders"
+        " where client_order_id = :id",
         {"id": client_order_id},
     )
     if not rows:
@@ -43,17 +54,27 @@ def read_entry(transaction: Transaction, client_order_id: str) -> BookEntry | No
         content=row["content"],
         reason=row["reason"],
         fills=tuple(read_fill(fill["content"]) for fill in fills),
+        seen_until_ms=row["updated_at_ms"] if row["updated_at_ms"] != row["accepted_at_ms"] else 0,
     )
 
 
-def read_open(transaction: Transaction) -> list[BookEntry]:
-    """Every order at work, oldest first."""
+def require_entry(transaction: Transaction, client_order_id: str) -> BookEntry:
+    """The order of that id, which is known to have arrived."""
+    entry = read_entry(transaction, client_order_id)
+    if entry is None:
+        raise BadData(f"paper book: order {client_order_id} has vanished; restore the ledger")
+    return entry
+
+
+def read_open(transaction: Transaction, symbol: str | None = None) -> list[BookEntry]:
+    """Every order at work, of a symbol or of all, oldest first."""
     rows = transaction.query(
         "select client_order_id from paper_orders where state in ('open', 'partially_filled')"
-        " order by accepted_at_ms, client_order_id"
+        " and content like :pattern order by accepted_at_ms, client_order_id",
+        {"pattern": _of_symbol(symbol)},
     )
     entries = (read_entry(transaction, row["client_order_id"]) for row in rows)
-    return [entry for entry in entries if entry is not None]
+    return [entry for entry in entries if entry is not None and symbol in (None, entry.order.symbol)]
 
 
 def read_fills(transaction: Transaction, since_ms: int = 0) -> list[Fill]:
@@ -63,6 +84,25 @@ def read_fills(transaction: Transaction, since_ms: int = 0) -> list[Fill]:
         {"since": since_ms},
     )
     return [read_fill(row["content"]) for row in rows]
+
+
+def net_quantity(transaction: Transaction, order: Order, currency: str) -> Decimal:
+    """What the book's fills have brought of an order's symbol (base, signed).
+
+    For an order that protects an entry only what its desk and strategy hold counts, else all.
+    """
+    rows = transaction.query(
+        "select f.content, o.content as ordered from paper_fills f"
+        " join paper_orders o on o.client_order_id = f.client_order_id where f.content like :pattern",
+        {"pattern": _of_symbol(order.symbol)},
+    )
+    total = Decimal(0)
+    for row in rows:
+        owner, fill = read_order(row["ordered"], OrderState.OPEN, 0), read_fill(row["content"])
+        own = (owner.desk, owner.strategy_id) == (order.desk, order.strategy_id) or not order.parent_id
+        if own and fill.symbol == order.symbol:
+            total += signed_quantity(fill, currency)
+    return total
 
 
 def insert_order(
@@ -98,6 +138,19 @@ def insert_fills(transaction: Transaction, fills: tuple[Fill, ...]) -> None:
                 "filled_at_ms": fill.filled_at_ms,
             },
         )
+
+
+def set_seen(transaction: Transaction, client_order_id: str, until_ms: int) -> None:
+    """Note until when bars have been looked at for an order that waits for a price."""
+    transaction.execute(
+        "update paper_orders set updated_at_ms = :until_ms where client_order_id = :id",
+        {"id": client_order_id, "until_ms": until_ms},
+    )
+
+
+def _of_symbol(symbol: str | None) -> str:
+    """A pattern that every content of the symbol fits, and hardly any other."""
+    return "%" if symbol is None else f'%"symbol":"{symbol}"%'
 
 
 def set_state(

@@ -2,39 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
-
-import polars as pl
 
 from resources.venues.paper import account
 from resources.venues.paper.client import (
     BookEntry,
-    insert_fills,
     insert_order,
     read_entry,
     read_open,
+    require_entry,
     set_state,
 )
+from resources.venues.paper.floor import Bars, Floor
 from resources.venues.paper.parse import order_content
 from trading.costs.model import CostModel
-from trading.errors import BadData, FixConfiguration, RetryLater
+from trading.errors import BadData, RetryLater
 from trading.execution.filters import broken_filters, to_decimal
-from trading.execution.matching import match
+from trading.execution.triggers import is_conditional
 from trading.model.account import CashMove, VenueBalance, VenueFill, VenueOrder, VenuePosition
 from trading.model.instrument import Instrument
 from trading.model.interval import MINUTE_MS
-from trading.model.order import Order, OrderState, OrderType, Side
+from trading.model.order import Order, OrderRole, OrderState, OrderType, Side
 from trading.ports import Clock, OrderReport
 from trading.reconciliation.state import MANUAL_DESK
-from warehouse.ledger.backend import Ledger, Transaction
+from warehouse.ledger.backend import Ledger
 
 #: Oldest bar whose price a reduction may be judged by.
 _PRICE_AGE_MS = 60 * MINUTE_MS
-
-#: Closed one-minute klines of a symbol from a moment (milliseconds) on.
-Bars = Callable[[str, int], pl.DataFrame]
 
 
 class PaperVenue:
@@ -42,7 +38,9 @@ class PaperVenue:
 
     An order is in the book once `submit` has committed. It fills from the bars that open at or after
     its ``not_before_ms`` and have closed by the clock; every call looks for new bars, so an order
-    whose bars are still to come rests until a later `lookup`.
+    whose bars are still to come rests until a later `lookup`. Stops and take-profits of a symbol go out in
+    the order of the bars that set them off, a stop first within a bar. What protects an entry never closes
+    more than its desk and strategy hold; that one leg is over ends no other, as at most venues.
 
     Parameters
     ----------
@@ -52,6 +50,8 @@ class PaperVenue:
         The venue's filters by symbol; an order that breaks one is rejected, as a venue would.
     currency
         What the symbols are quoted in.
+    looks
+        What this process has looked at already, see `Floor`; None: nothing, and for this object only.
     """
 
     name = "paper"
@@ -66,10 +66,11 @@ class PaperVenue:
         instruments: Mapping[str, Instrument],
         clock: Clock,
         currency: str = "USDT",
+        looks: dict[str, int] | None = None,
     ) -> None:
         self._ledger = ledger
         self._bars = bars
-        self._costs = costs
+        self._floor = Floor(ledger, bars, costs, currency, {} if looks is None else looks)
         self._instruments = instruments
         self._clock = clock
         self._currency = currency
@@ -110,11 +111,11 @@ class PaperVenue:
             raise BadData(f"paper venue: no order {client_order_id}; ask lookup before cancelling")
         self._matched(entry)
         with self._ledger.transaction() as transaction:
-            entry = self._reread(transaction, client_order_id)
+            entry = require_entry(transaction, client_order_id)
             if not entry.order.state.terminal:
                 reason = "cancelled on request"
                 set_state(transaction, client_order_id, OrderState.CANCELLED, reason, self._clock.now_ms())
-                entry = self._reread(transaction, client_order_id)
+                entry = require_entry(transaction, client_order_id)
         return entry.report
 
     def now_ms(self) -> int:
@@ -125,8 +126,17 @@ class PaperVenue:
         """Every order that is at work once what can be matched by now has been."""
         with self._ledger.read() as transaction:
             entries = read_open(transaction)
-        matched = (self._matched(entry) for entry in entries)
-        return [account.venue_order(entry) for entry in matched if not entry.order.state.terminal]
+        now_ms = self._clock.now_ms() if entries else 0
+        waiting = [entry for entry in entries if not self._floor.has_seen_all(entry, now_ms)]
+        # One look at a symbol's bars is one for all that wait for its price.
+        firsts = {item.order.symbol: item for item in reversed(waiting) if is_conditional(item.order)}
+        for entry in waiting:
+            if not is_conditional(entry.order) or firsts[entry.order.symbol] is entry:
+                self._matched(entry, now_ms)
+        if waiting:
+            with self._ledger.read() as transaction:
+                entries = read_open(transaction)
+        return [account.venue_order(entry) for entry in entries]
 
     def fills(self, symbols: Sequence[str], since_ms: int) -> list[VenueFill]:
         """Every execution of the symbols from a moment on, oldest first."""
@@ -159,13 +169,36 @@ class PaperVenue:
         BadData
             If it would sell more than is held, or the venue would reject it.
         """
+        self._require_held(symbol, side, quantity)
+        price = self._newest_price(symbol)
+        self._submit_or_refuse(self._reducing(symbol, side, quantity, price, client_order_id))
+
+    def protect(
+        self, symbol: str, side: Side, quantity: Decimal, stop_price: Decimal, client_order_id: str
+    ) -> None:
+        """Place a stop that sells at most what the venue's book holds of the symbol. Raises as `reduce` does."""
+        self._require_held(symbol, side, quantity)
+        stop = self._reducing(symbol, side, quantity, stop_price, client_order_id)
+        self._submit_or_refuse(
+            replace(stop, order_type=OrderType.STOP, stop_price=stop_price, role=OrderRole.STOP)
+        )
+
+    def count_down(self, symbols: Sequence[str], milliseconds: int) -> bool:
+        """False: the paper venue has no such timer."""
+        return False
+
+    def _require_held(self, symbol: str, side: Side, quantity: Decimal) -> None:
         held = {item.currency: item.free for item in self.balances()}
         coin = symbol.removesuffix(self._currency)
         if side is not Side.SELL or quantity > held.get(coin, 0):
             raise BadData(
                 f"{side} {quantity} {symbol} reduces nothing: the paper account holds {held.get(coin, 0)}"
             )
-        order = Order(
+
+    def _reducing(
+        self, symbol: str, side: Side, quantity: Decimal, price: Decimal, client_order_id: str
+    ) -> Order:
+        return Order(
             client_order_id=client_order_id,
             decision_id="",
             tick_id="",
@@ -175,31 +208,17 @@ class PaperVenue:
             symbol=symbol,
             side=side,
             quantity=quantity,
-            reference_price=self._newest_price(symbol),
+            reference_price=price,
             state=OrderState.INTENT,
             created_at_ms=self.now_ms(),
             not_before_ms=self.now_ms(),
             reduce_only=True,
         )
+
+    def _submit_or_refuse(self, order: Order) -> None:
         report = self.submit(order)
         if report.state is OrderState.REJECTED:
-            raise BadData(f"paper venue rejected {client_order_id}: {report.reason}")
-
-    def protect(
-        self, symbol: str, side: Side, quantity: Decimal, stop_price: Decimal, client_order_id: str
-    ) -> None:
-        """Refuse: the paper venue fills market orders only.
-
-        Raises
-        ------
-        FixConfiguration
-            Always.
-        """
-        raise FixConfiguration(f"{symbol}: the paper venue fills market orders only, it has no stops")
-
-    def count_down(self, symbols: Sequence[str], milliseconds: int) -> bool:
-        """False: the paper venue has no such timer."""
-        return False
+            raise BadData(f"paper venue rejected {order.client_order_id}: {report.reason}")
 
     def _newest_price(self, symbol: str) -> Decimal:
         bars = self._bars(symbol, self.now_ms() - _PRICE_AGE_MS).sort("open_time")
@@ -213,8 +232,10 @@ class PaperVenue:
         """Why the venue would not take the order; empty when it would."""
         if order.venue != self.name:
             return f"order is for venue {order.venue!r}, this is {self.name!r}"
-        if order.order_type is not OrderType.MARKET:
-            return f"order type {order.order_type.value!r}: the paper venue fills market orders only"
+        if order.order_type is OrderType.LIMIT:
+            return f"order type {order.order_type.value!r}: the paper venue has no order book to rest in"
+        if is_conditional(order) and order.stop_price is None:
+            return f"a {order.order_type.value} order needs a stop_price"
         instrument = self._instruments.get(order.symbol)
         if instrument is None:
             return f"unknown symbol {order.symbol!r}"
@@ -222,38 +243,19 @@ class PaperVenue:
             return f"{order.symbol} is not trading: status {instrument.status!r}"
         return "; ".join(broken_filters(instrument, order.quantity, order.reference_price))
 
-    def _matched(self, entry: BookEntry) -> BookEntry:
+    def _matched(self, entry: BookEntry, now_ms: int | None = None) -> BookEntry:
         """The entry after matching against the bars closed by now."""
         order = entry.order
+        if order.state.terminal:
+            return entry
+        now_ms = self._clock.now_ms() if now_ms is None else now_ms
+        if now_ms < order.not_before_ms + MINUTE_MS:
+            return entry  # no minute that could fill it has closed yet
         instrument = self._instruments.get(order.symbol)
-        if order.state.terminal or self._clock.now_ms() < order.not_before_ms + MINUTE_MS:
-            return entry  # nothing more can happen, or no minute that could fill it has closed yet
         if instrument is None:
             return replace(entry, reason=f"resting: filters of {order.symbol} are unknown now")
         try:
-            bars = self._bars(order.symbol, order.not_before_ms)  # outside the transaction: it may be slow
+            return self._floor.meet(entry, instrument, now_ms)
         except RetryLater as error:
             # The order is in the book whatever the bars do; to raise here would deny its effect.
             return replace(entry, reason=f"resting: {error}")
-        opened = pl.col("open_time").dt.epoch("ms")
-        closed = bars.filter(opened + MINUTE_MS <= self._clock.now_ms())
-        with self._ledger.transaction() as transaction:
-            entry = self._reread(transaction, order.client_order_id)
-            if entry.order.state.terminal:
-                return entry
-            fills = match(entry.order, closed, self._costs, instrument, entry.fills)
-            if not fills:
-                return entry
-            filled = sum(fill.quantity for fill in (*entry.fills, *fills))
-            whole = filled == entry.order.quantity
-            state = OrderState.FILLED if whole else OrderState.PARTIALLY_FILLED
-            insert_fills(transaction, fills)
-            set_state(transaction, order.client_order_id, state, "", self._clock.now_ms())
-            return self._reread(transaction, order.client_order_id)
-
-    @staticmethod
-    def _reread(transaction: Transaction, client_order_id: str) -> BookEntry:
-        entry = read_entry(transaction, client_order_id)
-        if entry is None:
-            raise BadData(f"paper book: order {client_order_id} has vanished; restore the ledger")
-        return entry

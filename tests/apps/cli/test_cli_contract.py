@@ -38,6 +38,8 @@ def test_the_commands_that_people_were_promised() -> None:
         "live",
         "status",
         "explain",
+        "orders replace",
+        "orders cancel",
         "audit verify",
         "data check",
         "impact",

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
+import dagster as dg
 import polars as pl
 import pytest
 
@@ -81,6 +82,9 @@ def test_bars_across_midnight_and_one_that_fails(live_home: Home, exchange: Embe
         }
         assert sides == {"buy", "sell"}
         assert chain(platform.ledger).intact
+    with live_home.instance() as (_, instance):
+        reconciled = instance.get_runs(dg.RunsFilter(job_name="reconcile"))
+    assert [run.is_success for run in reconciled] == [True, True], "at the start, and at the bar that failed"
     assert bars_of(live_home, "15m", OPEN_DAY) == 4 * 96
     assert bars_of(live_home, "1h", OPEN_DAY) == 4 * 24
     assert bars_of(live_home, "1d", OPEN_DAY) == 4
@@ -145,6 +149,12 @@ def test_an_interrupt_lets_the_bar_at_work_end(live_home: Home, exchange: Embedd
 def test_an_interval_below_fifteen_minutes_is_refused(live_home: Home) -> None:
     live_home.configure(live={"interval": "1m"})
     with live_home.entered(), pytest.raises(FixConfiguration, match=r"live\.interval 1m: use 15m"):
+        run_live(lambda outcome: None, bars=1)
+
+
+def test_an_interval_at_which_strategies_would_miss_closes_is_refused(live_home: Home) -> None:
+    live_home.configure(live={"interval": "1h"}, desks=[{"use": "genome"}])
+    with live_home.entered(), pytest.raises(FixConfiguration, match=r"live\.interval 1h: the desk genome"):
         run_live(lambda outcome: None, bars=1)
 
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from trading.errors import RetryLater
+from trading.execution.triggers import is_conditional
 from trading.model.account import (
     CashKind,
     CashMove,
@@ -76,12 +77,20 @@ class FaultyAccount:
         symbol = self.world.symbols[0] if kind is CashKind.FUNDING else ""
         self.moves.append(CashMove(f"m{len(self.moves)}", kind, "USDT", amount, self.world.now_ms, symbol))
 
-    def free(self, symbol: str) -> Decimal:
-        """What is held of a symbol and no open order is selling."""
+    def free(self, order: Order | str) -> Decimal:
+        """What is held of a symbol and nothing else is selling, as the venue sees it for an order.
+
+        A spot account locks what a resting order sells. On a derivatives account only what sells at once
+        counts, and an order that waits for a price may rest beside it.
+        """
+        symbol = order if isinstance(order, str) else order.symbol
         held = self.held()[symbol]
+        if self.derivatives and isinstance(order, Order) and is_conditional(order):
+            return max(held, D(0))
         for found in self.world.venue.book.values():
-            if found.order.symbol == symbol and found.order.side is Side.SELL and not found.state.terminal:
-                held -= found.order.quantity - sum((fill.quantity for fill in found.fills), D(0))
+            counts = not self.derivatives or not is_conditional(found.order)
+            if counts and found.order.symbol == symbol and found.order.side is Side.SELL:
+                held -= D(0) if found.state.terminal else found.rest
         return max(held, D(0))
 
     def own(self) -> list[tuple[Fill, Order]]:

@@ -13,14 +13,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from math import nan
 from typing import Any
 
 from fault_account import CASH, FaultyAccount
 
 from resources.execution import sender
+from resources.execution.by_hand import Wish, cancel_by_hand, replace_by_hand
+from resources.execution.cover import Rules
+from resources.execution.protection import Protected, protect
 from resources.reconciliation.reconcile import Scope, reconcile
-from trading.errors import RetryLater, TradingError, UnknownOutcome
+from tests.trading_scenario import instrument
+from trading.errors import BadData, RetryLater, TradingError, UnknownOutcome
 from trading.execution.approval import sign_intents
+from trading.execution.links import MOST_REFUSED, PROTECTIVE
+from trading.execution.triggers import is_conditional
 from trading.ledger import transfers
 from trading.ledger.accounting import cost_basis
 from trading.ledger.transfers import RESERVED, TransferKind, position_account
@@ -41,6 +48,10 @@ START_MS = 1_750_000_000_000
 WINDOW_MS = 5_000
 VISIBLE_MS = 3_000
 SYMBOLS = ("AAAUSDT", "BBBUSDT")
+INSTRUMENTS = {
+    symbol: instrument(symbol, lot_step=Decimal(1), min_quantity=Decimal(1), min_notional=Decimal(0))
+    for symbol in SYMBOLS
+}
 
 
 class Killed(BaseException):
@@ -60,6 +71,12 @@ class Accepted:
     fills: list[Fill] = field(default_factory=list)
     state: OrderState = OrderState.OPEN
     effects: int = 1
+    #: Whether the market has met the price that the order waited for.
+    set_off: bool = False
+
+    @property
+    def rest(self) -> Decimal:
+        return self.order.quantity - sum((fill.quantity for fill in self.fills), Decimal(0))
 
 
 @dataclass
@@ -99,7 +116,7 @@ class FaultyVenue:
         if known is not None:
             known.effects += 1
             return known
-        short = order.side is Side.SELL and order.quantity > self.world.account.free(order.symbol)
+        short = order.side is Side.SELL and order.quantity > self.world.account.free(order)
         rejected = self.world.random.random() < 0.1 or short
         state = OrderState.REJECTED if rejected else OrderState.OPEN
         self.book[order.client_order_id] = Accepted(order, self.world.now_ms, state=state)
@@ -144,16 +161,25 @@ class FaultyVenue:
         for found in self.book.values():
             if found.state.terminal or (not self.world.calm and chance.random() < 0.4):
                 continue
-            done = sum((fill.quantity for fill in found.fills), Decimal(0))
-            rest = found.order.quantity - done
+            if is_conditional(found.order) and not found.set_off:
+                # In calm weather the market stays where it is.
+                found.set_off = not self.world.calm and chance.random() < 0.5
+                if not found.set_off:
+                    continue
+                self.world.note(f"set off: {found.order.role}")
+            rest = found.rest
+            if found.order.role in PROTECTIVE:
+                rest = min(rest, self.world.account.held()[found.order.symbol])
+            if rest <= 0:
+                found.state = OrderState.EXPIRED  # it could only have made a position smaller
+                continue
             part = (
                 rest
                 if self.world.calm or chance.random() < 0.4
                 else max(rest * chance.randint(1, 9) // 10, Decimal(1))
             )
             found.fills.append(self._fill(found.order, min(part, rest)))
-            whole = done + found.fills[-1].quantity == found.order.quantity
-            found.state = OrderState.FILLED if whole else OrderState.PARTIALLY_FILLED
+            found.state = OrderState.PARTIALLY_FILLED if found.rest else OrderState.FILLED
 
     def _fill(self, order: Order, quantity: Decimal) -> Fill:
         self.world.trade_ids += 1
@@ -229,6 +255,10 @@ class World:
         self.account = FaultyAccount(self, self.venue.name, chance() < 0.5, chance() < 0.5)
         self.ledger = FaultyLedger(ledger, self)
         self.bars = 0
+        self.protected = Protected()
+        # A spot account locks what a resting order sells; a derivatives account asks nobody whose it is.
+        futures = self.account.derivatives
+        self.rules = Rules(KEY, INSTRUMENTS, both_legs=futures, by_account=futures)
 
     def pick(self, where: str, **weights: int) -> str:
         """One of the named faults by weight; ``none`` when the world is calm."""
@@ -261,17 +291,23 @@ class World:
             self.venue.trade()
             self.attempt(self.settle)
             self.attempt(self.cancel_stale)
-            if self.attempt(self.reconcile) and self.at_rest():
+            reconciled = self.attempt(self.reconcile)
+            if self.attempt(self.protect) and reconciled and self.at_rest():
                 break
 
     def at_rest(self) -> bool:
         """Whether nothing is under way, here or at the venue."""
         with self.real.read() as tx:
             live = [state.value for state in OrderState if not state.terminal]
-            ours = tx.query(f"select state from orders where state in ({str(live)[1:-1]})")
+            ours = tx.query(f"select role, state from orders where state in ({str(live)[1:-1]})")
             read = tx.query("select max(read_until_ms) as until from reconciled_accounts")[0]["until"]
-        over = not ours and all(found.state.terminal for found in self.venue.book.values())
-        return over and read is not None and read >= self.now_ms
+        over = all(resting(row["role"], row["state"]) for row in ours)
+        over = over and all(
+            found.state.terminal or resting(found.order.role, found.state)
+            for found in self.venue.book.values()
+        )
+        nothing_done = replace(self.protected, bare=()) == Protected()
+        return over and nothing_done and read is not None and read >= self.now_ms
 
     def bar(self) -> None:
         """Decide once, then try to get the tick through until it is through or too old."""
@@ -285,23 +321,63 @@ class World:
         self.account.happen()
         if self.random.random() < 0.7:
             self.attempt(self.reconcile)
+            self.attempt(self.protect)
+        self.venue.trade()
         if halt:
             self.note("cancel everything")
             self.attempt(lambda: sender.cancel_open(self.ledger, self.venue, self.now_ms))
+        if self.random.random() < 0.4:
+            self.attempt(self.meddle)
         self.tick_on(self.random.choice([1_000, 10_000]))
 
     def tick(self, tick: str) -> None:
-        """What the decision job does: settle, clean up, commit intents, send, settle."""
+        """What the decision job does: settle, protect, clean up, commit intents, send, settle, protect."""
         self.settle()
+        self.protect()
         sender.cancel_stale_intents(self.ledger, tick, self.now_ms)
         with self.ledger.transaction() as tx:
             if not orders.for_tick(tx, tick):
                 decided, verdicts, planned = self.decide(tx, tick)
                 signed = sign_intents(planned, verdicts, KEY)
                 orders.commit_intents(tx, decided, verdicts, signed, self.now_ms)
-        sender.send(self.ledger, self.venue, tick, self.now_ms, key=KEY, lease_clock=LeaseClock(self))
+        self.send(tick)
         self.venue.trade()
         self.settle()
+        self.send(tick)
+        self.protect()
+
+    def send(self, tick: str) -> None:
+        sender.send(self.ledger, self.venue, tick, self.now_ms, key=KEY, lease_clock=LeaseClock(self))
+
+    def protect(self) -> None:
+        self.protected = protect(
+            self.ledger, self.venue, self.now_ms, self.rules, lease_clock=LeaseClock(self)
+        )
+
+    def meddle(self) -> None:
+        """Somebody moves a protective order, or takes it off."""
+        with self.real.read() as tx:
+            legs = [
+                order
+                for order in orders.in_states(tx, [OrderState.OPEN, OrderState.PARTIALLY_FILLED])
+                if order.role in PROTECTIVE and order.stop_price is not None
+            ]
+        if not legs:
+            return
+        leg, wish = self.random.choice(legs), Wish("somebody", "because", self.now_ms)
+        try:
+            if self.random.random() < 0.2:
+                self.note("taken off by hand")
+                cancel_by_hand(self.ledger, self.venue, leg.client_order_id, wish)
+                return
+            self.note("moved by hand")
+            assert leg.stop_price is not None
+            replace_by_hand(
+                self.ledger, self.venue, leg.client_order_id, leg.stop_price + 1, wish, self.rules,
+                lease_clock=LeaseClock(self),
+            )  # fmt: skip
+        except BadData:
+            self.note("meddled too late")
 
     def settle(self) -> None:
         sender.settle(self.ledger, self.venue, self.now_ms, lease_clock=LeaseClock(self))
@@ -359,6 +435,12 @@ class World:
                 if symbol in broken and not selling:
                     continue
                 made = _decision(tick, desk, symbol, Action.EXIT if selling else Action.ENTER)
+                if not selling:
+                    made = replace(
+                        made,
+                        stop_price=self.random.choice([90.0, 90.0, nan]),
+                        take_profit_price=self.random.choice([110.0, nan]),
+                    )
                 decided.append(made)
                 verdicts.append(Verdict(made.decision_id, VerdictKind.APPROVED, "ok", made.quote_amount, ()))
                 quantity = (
@@ -422,15 +504,87 @@ def violations(world: World) -> list[str]:
                 found.append(f"orphan: {name} is {accepted.state} at the venue, {ours[name]} here")
             if {fill.venue_fill_id for fill in accepted.fills} != booked.get(name, set()):
                 found.append(f"lost fills of {name}")
+        roles = {row["client_order_id"]: row["role"] for row in tx.query("select * from orders")}
         for name, state in ours.items():
-            if not OrderState(state).terminal:
+            if not OrderState(state).terminal and not resting(roles[name], state):
                 found.append(f"lost: {name} is still {state}")
             if booked[name] and name not in world.venue.book:
                 found.append(f"invented: {name} has fills that the venue never made")
         found += books_out_of_balance(tx, world)
         found += account_not_reconciled(tx, world)
+        found += not_covered(tx, world)
     if not audit.verify(world.real).intact:
         found.append("the audit chain is broken")
+    return found
+
+
+def resting(role: str, state: str) -> bool:
+    """Whether an order waits for its price and nothing else."""
+    return role in PROTECTIVE and state == OrderState.OPEN
+
+
+def not_covered(tx: Transaction, world: World) -> list[str]:
+    """What is held has live stops of exactly its size at the venue, entry by entry; what is not has been said."""
+    found = []
+    said = {bare.entry_id: bare.why for bare in world.protected.bare}
+    at_venue: Counter[tuple[str, str]] = Counter()
+    for accepted in world.venue.book.values():
+        if not accepted.state.terminal and accepted.order.role in PROTECTIVE:
+            at_venue[accepted.order.parent_id, accepted.order.role] += accepted.rest
+    taken_off = {
+        (row["parent_id"], row["role"])
+        for row in tx.query(
+            "select o.parent_id, o.role from orders o join order_events e on e.client_order_id = o.client_order_id"
+            " where e.cause like 'by hand%'"
+        )
+    }
+    given_up = {
+        row["parent_id"]
+        for row in tx.query("select parent_id, state, count(*) as n from orders where role = 'take_profit'"
+                            " and state in ('rejected', 'expired') group by parent_id, state")
+        if row["n"] >= MOST_REFUSED
+    }  # fmt: skip
+    holders = Counter(item.symbol for item in portfolio.positions(tx))
+    for entry, symbol, held, stop, target in _entries(tx, world):
+        both = world.rules.both_legs and holders[symbol] == 1
+        stop_due = held if stop else Decimal(0)
+        target_due = held if target and (both or not stop) else Decimal(0)
+        for role, due in (("stop", stop_due), ("take_profit", target_due)):
+            live = at_venue.pop((entry, role), Decimal(0))
+            excused = (entry, role) in taken_off and live == 0
+            excused = excused or (role == "take_profit" and entry in given_up and live == 0)
+            if live != due and not excused and not (role == "stop" and entry in said):
+                found.append(f"{role} of {entry}: {live} at the venue, {due} is held")
+    found += [f"{key} is live for nothing: {rest}" for key, rest in at_venue.items() if rest]
+    found += [f"{entry}: {why}" for entry, why in said.items() if "has refused" not in why]
+    return found
+
+
+def _entries(tx: Transaction, world: World) -> list[tuple[str, str, Decimal, bool, bool]]:
+    """Each entry with what is still held of it, what was sold first having been bought first."""
+    found = []
+    foreign: Counter[str] = Counter()
+    for item in portfolio.positions(tx):
+        if item.desk in FOREIGN_DESKS:
+            foreign[item.symbol] += item.quantity
+    for desk in ("one", "two"):
+        for symbol in world.symbols:
+            position = portfolio.position(tx, desk, "", symbol)
+            rest = Decimal(0) if position is None else position.quantity + min(foreign[symbol], Decimal(0))
+            rows = tx.query(
+                "select o.client_order_id as name, d.stop_price as stop, d.take_profit_price as target,"
+                " (select coalesce(sum(quantity), 0) from fills f where f.client_order_id = o.client_order_id)"
+                " - (select coalesce(sum(f.quantity), 0) from fills f join orders l"
+                " on l.client_order_id = f.client_order_id"
+                " where l.parent_id = o.client_order_id) as open_quantity from orders o"
+                " join decisions d on d.decision_id = o.decision_id where o.desk = :desk and o.symbol = :symbol"
+                " and not o.reduce_only order by o.created_at_ms desc, o.client_order_id desc",
+                {"desk": desk, "symbol": symbol},
+            )
+            for row in rows:
+                held = min(max(rest, Decimal(0)), max(row["open_quantity"], Decimal(0)))
+                rest -= held
+                found.append((row["name"], symbol, held, row["stop"] is not None, row["target"] is not None))
     return found
 
 

@@ -5,10 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
 from warehouse.ledger.duckdb_backend import DuckDBLedger
+
+
+class _Parsed:
+    """A connection that parses each text once: half of the time of a small statement."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+        self._statements: dict[str, duckdb.Statement] = {}
+
+    def execute(self, text: str, parameters: Any = None) -> duckdb.DuckDBPyConnection:
+        if parameters is None:
+            return self._connection.execute(text)
+        if text not in self._statements:
+            (self._statements[text],) = self._connection.extract_statements(text)
+        return self._connection.execute(self._statements[text], parameters)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
 
 
 class OpenDuckDB(DuckDBLedger):
@@ -18,6 +37,7 @@ class OpenDuckDB(DuckDBLedger):
         super().__init__(Path("/nowhere/ledger.duckdb"), 1.0)
         self._connection = duckdb.connect(":memory:", config={"threads": 1})
         self._connection.execute("pragma disable_optimizer")  # half of the time of small statements
+        self._parsed: Any = _Parsed(self._connection)
 
     @contextmanager
     def _connected(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -25,7 +45,7 @@ class OpenDuckDB(DuckDBLedger):
             raise RuntimeError("ledger transactions do not nest: pass the open transaction on")
         self._inside.transaction = True
         try:
-            yield self._connection
+            yield self._parsed
         finally:
             with suppress(duckdb.TransactionException):  # committed already
                 self._connection.execute("rollback")

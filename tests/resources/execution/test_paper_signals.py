@@ -117,3 +117,38 @@ def test_a_trailing_strategy_is_told_the_best_close_of_what_it_holds(lake: Lake)
     assert unknown.symbol == "NONEUSDT"
     assert math.isnan(unknown.close)
     assert np.isfinite(known.close)
+
+
+def test_a_short_side_says_what_the_engine_says_of_it(lake: Lake) -> None:
+    """On spot too: what the account cannot do is the desk's to say."""
+    mirrored = replace(QUARTERLY, long=None, short=QUARTERLY.long)
+    trading = [(status(mirrored.strategy_id, mirrored.json), 1.0)]
+    opened_ms = START_MS + 3 * 86_400_000 + 61_000
+    held = position(
+        "AAAUSDT",
+        desk="genome",
+        strategy_id=mirrored.strategy_id,
+        opened_at_ms=opened_ms,
+        quantity=Decimal(-1),
+    )
+    frame = bars_of_minutes(klines(DAYS), 15)
+    said = 0
+    for quarter in range(1, 17):
+        end = START + timedelta(days=DAYS - 1, minutes=15 * quarter)
+        reader = LakeReader(lake, int(end.timestamp() * 1000))
+        (found,) = traded_strategies(reader, trading, [held])
+        expected = signals(mirrored, bars_from_frame(frame, START, end, minutes=15))
+        assert (found.short_entry_symbols, found.short_exit_symbols) == (
+            expected.enter_short,
+            expected.leave_short,
+        )
+        assert (found.entry_symbols, found.exit_symbols) == ((), ())
+        said += len(found.short_entry_symbols) + len(found.short_exit_symbols)
+    assert said > 4
+    opened = pl.col("open_time").dt.epoch("ms")
+    since = frame.filter(
+        pl.col("symbol") == "AAAUSDT",
+        opened >= opened_ms - opened_ms % 900_000,
+        opened < reader.bar_close_ms,
+    )
+    assert found.best_closes == (BestClose("AAAUSDT", since["close"].min()),)

@@ -16,7 +16,7 @@ from resources.reconciliation.reconcile import Reconciled, Scope, reconcile
 from resources.venues.paper.resource import PaperVenue
 from tests.trading_scenario import CLOSE_MS, NOW_MS, bars, decision, instrument, order
 from trading.costs.model import CostModel
-from trading.errors import BadData, FixConfiguration, RetryLater
+from trading.errors import BadData, RetryLater
 from trading.execution.approval import sign_intents
 from trading.ledger.transfers import imbalance
 from trading.model.account import (
@@ -384,8 +384,8 @@ def test_what_the_guard_reduces_on_paper_is_adopted(funded: Ledger) -> None:
         venue.reduce("AAAUSDT", Side.SELL, D(11), "guard-1")
     with pytest.raises(BadData, match="reduces nothing"):
         venue.reduce("AAAUSDT", Side.BUY, D(1), "guard-1")
-    with pytest.raises(FixConfiguration, match="no stops"):
-        venue.protect("AAAUSDT", Side.SELL, D(1), D(90), "guard-1")
+    with pytest.raises(BadData, match="holds 10"):
+        venue.protect("AAAUSDT", Side.SELL, D(11), D(90), "guard-2")
     venue.reduce("AAAUSDT", Side.SELL, D(4), "guard-1")
     assert [item.client_order_id for item in venue.open_orders()] == ["guard-1"]
     later = PaperVenue(

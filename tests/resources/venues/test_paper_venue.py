@@ -228,7 +228,7 @@ def test_a_crash_at_any_write_loses_and_doubles_nothing(ledger: Ledger, fail_at:
 KILLED = """
 import os, signal, sys
 from types import SimpleNamespace
-from resources.venues.paper import resource
+from resources.venues.paper import floor, resource
 from tests.trading_scenario import CLOSE_MS, bars, instrument, order
 from trading.costs.model import CostModel
 from warehouse.ledger.backend import open_ledger
@@ -237,7 +237,7 @@ def die(*args, **kwargs):
     os.kill(os.getpid(), signal.SIGKILL)
 
 if sys.argv[2] != "accepted":
-    setattr(resource, sys.argv[2], die)
+    setattr(floor, sys.argv[2], die)
 source = die if sys.argv[2] == "accepted" else lambda *_: bars((0, 100.0, 60.0), (1, 101.0, 500.0))
 clock = SimpleNamespace(now_ms=lambda: CLOSE_MS + 10**9)
 costs = CostModel(participation_fraction=0.1)
@@ -314,3 +314,30 @@ def test_exact_amounts_survive_the_book(ledger: Ledger) -> None:
     again = paper(ledger, Market(), **tiny).submit(exact)
     assert again == report
     assert report.state is OrderState.FILLED
+
+
+def test_a_stop_for_the_account_closes_what_the_book_holds_and_no_more(ledger: Ledger) -> None:
+    """What the guard may place: it belongs to no entry."""
+    market = Market((0, 100.0, 500.0))
+    market.minutes = 1.0
+    venue = paper(ledger, market)
+    venue.submit(order())
+    venue.protect("AAAUSDT", Side.SELL, Decimal(10), Decimal(90), "guard-1")
+    with pytest.raises(BadData, match="holds 10"):
+        venue.protect("AAAUSDT", Side.SELL, Decimal(11), Decimal(90), "guard-2")
+    market.frame = bars((0, 100.0, 500.0), (1, 99.0, 500.0), (2, 89.0, 500.0)).with_columns(
+        high=pl.col("open"), low=pl.col("open")
+    )
+    market.minutes = 3.0
+    assert venue.open_orders() == []
+    report = venue.lookup("guard-1")
+    assert report is not None
+    assert (report.state, [fill.quantity for fill in report.fills]) == (OrderState.FILLED, [10])
+    assert report.fills[0].price < 89
+    again = replace(order(client_order_id="tm-2"), side=Side.SELL, reduce_only=True, role=OrderRole.STOP)
+    assert venue.submit(again).state is OrderState.EXPIRED
+
+
+def test_an_order_that_waits_needs_a_price(ledger: Ledger) -> None:
+    report = paper(ledger, Market()).submit(order(order_type=OrderType.STOP))
+    assert (report.state, report.reason) == (OrderState.REJECTED, "a stop order needs a stop_price")

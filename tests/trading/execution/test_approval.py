@@ -10,7 +10,9 @@ import pytest
 
 from tests.trading_scenario import order
 from trading.errors import BadData
-from trading.execution.approval import objection, sign_intents, signature_of
+from trading.execution.approval import leg_objection, objection, sign_intents, sign_legs, signature_of
+from trading.execution.lifecycle import Life
+from trading.execution.links import Bracket, bracket_steps
 from trading.model.decision import Check, Verdict, VerdictKind
 from trading.model.order import Order, OrderRole, OrderState, OrderType, Side
 from trading.model.series import Market
@@ -88,3 +90,51 @@ def test_nothing_goes_out_unsigned_refused_or_under_another_key() -> None:
     for verdicts in ([], [refused]):
         with pytest.raises(BadData, match="did not approve"):
             sign_intents([order()], verdicts, KEY)
+
+
+BRACKET = Bracket(Decimal(90), Decimal(120))
+STOP, TARGET = bracket_steps(
+    order(), Life("tm-0", Decimal(10), OrderState.FILLED, Decimal(10)), BRACKET, [], 0
+).place
+
+
+def test_an_entrys_verdict_approves_its_legs() -> None:
+    signed = sign_legs([STOP, TARGET], order(), Decimal(10), BRACKET, VERDICT, KEY)
+    assert [objection(leg, VERDICT, KEY) for leg in signed] == ["", ""]
+    closing = replace(STOP, order_type=OrderType.MARKET, stop_price=None)
+    assert sign_legs([closing], order(), Decimal(10), BRACKET, VERDICT, KEY)[0].signature
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"quantity": Decimal("10.001")}, "not within the 10"),
+        ({"quantity": Decimal(0)}, "not within the 10"),
+        ({"side": Side.BUY}, "on the other side"),
+        ({"reduce_only": False}, "on the other side"),
+        ({"parent_id": "tm-9"}, "does not protect"),
+        ({"role": OrderRole.SINGLE}, "does not protect"),
+        ({"role": OrderRole.REPLACEMENT}, "does not protect"),
+        ({"order_type": OrderType.LIMIT}, "cannot be a limit order"),
+        ({"order_type": OrderType.TAKE_PROFIT}, "cannot be a take_profit order"),
+        *(({name: "other"}, f"{name} is other")
+          for name in ("decision_id", "venue", "account", "desk", "strategy_id", "symbol")),
+        ({"market": Market.USDM}, "market is"),
+        ({"stop_price": Decimal(89)}, "its price is 89, approved is 90"),
+    ],
+)  # fmt: skip
+def test_it_approves_nothing_else(change: dict[str, Any], words: str) -> None:
+    with pytest.raises(BadData, match=words):
+        sign_legs([replace(STOP, **change)], order(), Decimal(10), BRACKET, VERDICT, KEY)
+
+
+def test_a_take_profit_never_goes_out_at_the_market_nor_without_a_price_for_it() -> None:
+    assert "cannot be a market order" in leg_objection(
+        replace(TARGET, order_type=OrderType.MARKET), order(), Decimal(10)
+    )
+    with pytest.raises(BadData, match="approved is None"):
+        sign_legs([TARGET], order(), Decimal(10), Bracket(Decimal(90), None), VERDICT, KEY)
+
+
+def test_a_reduction_has_no_legs() -> None:
+    assert leg_objection(STOP, order(reduce_only=True), Decimal(10))

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from tests.trading_scenario import CLOSE_MS, NAN, bars, instrument, order
 from trading.costs.model import CostModel
 from trading.execution.matching import match
-from trading.model.order import Fill, Side
+from trading.execution.triggers import triggered_at_ms
+from trading.model.order import Fill, OrderType, Side
 
 FREE = CostModel(
     taker_fee_bps=Decimal(0),
@@ -142,3 +143,69 @@ def test_properties_of_every_match(given_rows: list, side: Side, quantity: Decim
     assert fills[: len(early)] == early
     assert early + match(own, frame, costs, UNIT, early) == fills
     assert match(own, frame.sample(fraction=1.0, shuffle=True, seed=1), costs, UNIT) == fills
+
+
+def candles(*rows: tuple[int, float, float, float], volume: float = 99.0) -> pl.DataFrame:
+    """Minute bars from (minutes after the close, open, high, low)."""
+    plain = bars(*((minute, opened, volume) for minute, opened, _, _ in rows))
+    return plain.with_columns(
+        pl.Series("high", [row[2] for row in rows]), pl.Series("low", [row[3] for row in rows])
+    )
+
+
+def waiting(kind: OrderType, side: Side, price: int, **changes):
+    return order(order_type=kind, side=side, stop_price=Decimal(price), reduce_only=True, **changes)
+
+
+STOP, TARGET = OrderType.STOP, OrderType.TAKE_PROFIT
+
+
+@pytest.mark.parametrize(
+    ("kind", "side", "bar", "price"),
+    [
+        (STOP, Side.SELL, (95.0, 96.0, 90.0), "90"),
+        (STOP, Side.SELL, (95.0, 96.0, 90.01), None),
+        (STOP, Side.SELL, (85.0, 96.0, 84.0), "85"),
+        (STOP, Side.BUY, (85.0, 90.0, 84.0), "90"),
+        (STOP, Side.BUY, (85.0, 89.99, 84.0), None),
+        (STOP, Side.BUY, (95.0, 96.0, 94.0), "95"),
+        (TARGET, Side.SELL, (85.0, 90.0, 84.0), "90"),
+        (TARGET, Side.SELL, (95.0, 96.0, 94.0), "90"),
+        (TARGET, Side.SELL, (85.0, 89.99, 84.0), None),
+        (TARGET, Side.BUY, (95.0, 96.0, 90.0), "90"),
+        (TARGET, Side.BUY, (85.0, 86.0, 84.0), "90"),
+        (TARGET, Side.BUY, (95.0, 96.0, 90.01), None),
+    ],
+)
+def test_a_waiting_order_meets_its_price_or_a_worse_open_never_a_better_one(
+    kind: OrderType, side: Side, bar: tuple[float, float, float], price: str | None
+) -> None:
+    fills = match(waiting(kind, side, 90), candles((0, *bar)), FREE, UNIT)
+    assert [fill.price for fill in fills] == ([] if price is None else [Decimal(price)])
+    assert triggered_at_ms(waiting(kind, side, 90), candles((0, *bar))) == (
+        None if price is None else CLOSE_MS
+    )
+
+
+def test_what_a_bar_sets_off_is_slipped_like_a_market_order_and_goes_on_at_the_opens() -> None:
+    costs = replace(FREE, spread_bps=10.0, slippage_bps=5.0, participation_fraction=0.1)
+    frame = candles((0, 99.0, 99.5, 95.0), (1, 95.0, 96.0, 89.0), (2, 80.0, 81.0, 79.0), (3, 99.0, 99.0, 99.0),
+                    volume=60.0)  # fmt: skip
+    fills = match(waiting(STOP, Side.SELL, 90), frame, costs, UNIT)
+    assert [fill.quantity for fill in fills] == [6, 4]
+    assert [fill.price for fill in fills] == [Decimal("89.91"), Decimal("79.92")]
+    first = match(waiting(STOP, Side.SELL, 90), frame[:2], costs, UNIT)
+    assert first + match(waiting(STOP, Side.SELL, 90), frame[2:], costs, UNIT, first) == fills
+
+
+def test_bars_from_before_the_order_and_bars_without_trades_set_nothing_off() -> None:
+    stop = waiting(STOP, Side.SELL, 90, not_before_ms=CLOSE_MS + 60_000)
+    assert match(stop, candles((0, 85.0, 85.0, 80.0), (1, 95.0, 96.0, 94.0)), FREE, UNIT) == ()
+    assert triggered_at_ms(stop, candles((2, 85.0, 85.0, 80.0), volume=0.0)) is None
+    assert triggered_at_ms(order(), candles((0, 85.0, 85.0, 80.0))) is None
+
+
+def test_no_more_fills_than_there_is_to_reduce() -> None:
+    stop, frame = waiting(STOP, Side.SELL, 90), candles((0, 95.0, 96.0, 80.0))
+    assert [fill.quantity for fill in match(stop, frame, FREE, UNIT, largest=Decimal(4))] == [4]
+    assert match(stop, frame, FREE, UNIT, largest=Decimal(0)) == ()

@@ -199,6 +199,31 @@ def position(symbol: str, quantity: str, entry: str = "100") -> VenuePosition:
     return VenuePosition(symbol, D(quantity), D(entry), D(123))
 
 
+@pytest.mark.parametrize(
+    ("wallet", "entry", "expected"),
+    [
+        ("1000.10", "0.01455", []),  # entered at 0.0145484, which is 0.11 less
+        ("1000.00", "0.0145484", []),
+        ("1000.10", "0.0145484", [("cash", "alerts")]),
+        ("999.50", "0.01455", [("cash", "blocks")]),
+        ("1000.40", "0.01455", [("cash", "alerts")]),
+        ("1000.40", "0.01", [("cash", "blocks")]),  # the zeros of 0.01000 are not shown
+    ],
+)
+def test_a_price_at_entry_is_rounded_and_cheap_coins_are_many(
+    wallet: str, entry: str, expected: list[tuple[str, str]]
+) -> None:
+    quantity, entered = D(-68737), D("0.0145484")
+    ours = {"net": {"AAAUSDT": quantity}, "cash": {"USDT": D(1000) - quantity * entered}}
+    shows = venue(
+        derivatives=True,
+        positions=(position("AAAUSDT", str(quantity), entry),),
+        balances=(VenueBalance("USDT", D(wallet), D(0)),),
+    )
+    found = compare(local(**ours), shows).breaks
+    assert [(item.kind, item.severity) for item in found] == expected
+
+
 def test_quantities_have_no_tolerance_and_cash_a_small_one() -> None:
     exact = {"net": {"AAAUSDT": D(3)}, "cash": {"USDT": D(700)}}
     shows = venue(derivatives=True, positions=(position("AAAUSDT", "3"),))

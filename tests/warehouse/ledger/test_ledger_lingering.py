@@ -80,7 +80,10 @@ def test_an_idle_file_is_let_go_of(path: Path) -> None:
 
 
 def test_who_waits_gets_it_long_before_it_would_be_let_go_of(path: Path) -> None:
-    ledger, other = open_ledger(f"duckdb:///{path}"), open_ledger(f"duckdb:///{path}", lock_timeout_seconds=30)
+    ledger, other = (
+        open_ledger(f"duckdb:///{path}"),
+        open_ledger(f"duckdb:///{path}", lock_timeout_seconds=30),
+    )
     with ledger.lingering(600.0):
         for number in range(5):
             with ledger.transaction() as tx:
