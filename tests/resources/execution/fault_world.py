@@ -552,7 +552,7 @@ def not_covered(tx: Transaction, world: World) -> list[str]:
         for role, due in (("stop", stop_due), ("take_profit", target_due)):
             live = at_venue.pop((entry, role), Decimal(0))
             excused = (entry, role) in taken_off and live == 0
-            excused = excused or (role == "take_profit" and entry in given_up and live == 0)
+            excused = excused or (role == "take_profit" and entry in given_up and live < due)
             if live != due and not excused and not (role == "stop" and entry in said):
                 found.append(f"{role} of {entry}: {live} at the venue, {due} is held")
     found += [f"{key} is live for nothing: {rest}" for key, rest in at_venue.items() if rest]
