@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from fault_world import wipe
-from open_duckdb import OpenDuckDB
 from protected_desk import KEY, RULES, Desk
 
 from resources.execution.by_hand import Wish, cancel_by_hand, replace_by_hand
-from tests.trading_scenario import CLOSE_MS, NOW_MS, decision, order
+from tests.trading_scenario import NOW_MS, decision, order
 from trading.errors import BadData, UnknownOutcome
 from trading.execution.approval import sign_intents
 from trading.model.decision import Verdict, VerdictKind
@@ -25,22 +22,6 @@ from warehouse.ledger.backend import Ledger
 D = Decimal
 S = OrderState
 STOP, TARGET = OrderRole.STOP, OrderRole.TAKE_PROFIT
-
-
-@pytest.fixture(scope="module")
-def migrated() -> Iterator[Ledger]:
-    opened = OpenDuckDB()
-    opened.migrate()
-    yield opened
-    opened.forget()
-
-
-@pytest.fixture
-def ledger(migrated: Ledger) -> Ledger:
-    wipe(migrated)
-    with migrated.transaction() as tx:
-        portfolio.deposit(tx, "start", D(100_000), "USDT", CLOSE_MS)
-    return migrated
 
 
 @pytest.fixture

@@ -2,42 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from fault_world import wipe
-from open_duckdb import OpenDuckDB
 from protected_desk import RULES, Desk
 
 from resources.execution import protecting, protection, sender
-from tests.trading_scenario import CLOSE_MS
 from trading.execution.lifecycle import Event, EventKind
 from trading.model.decision import Action
 from trading.model.order import OrderState
 from trading.ports import OrderReport, Venue
-from warehouse.ledger import orders, portfolio
+from warehouse.ledger import orders
 from warehouse.ledger.backend import Ledger
 
 D = Decimal
 
 
-@pytest.fixture(scope="module")
-def migrated() -> Iterator[Ledger]:
-    opened = OpenDuckDB()
-    opened.migrate()
-    yield opened
-    opened.forget()
-
-
 @pytest.fixture
-def desk(migrated: Ledger) -> Desk:
-    wipe(migrated)
-    with migrated.transaction() as tx:
-        portfolio.deposit(tx, "start", D(100_000), "USDT", CLOSE_MS)
-    return Desk(migrated)
+def desk(ledger: Ledger) -> Desk:
+    return Desk(ledger)
 
 
 class Asked:
